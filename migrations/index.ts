@@ -1,0 +1,16 @@
+import { CreateTenancy1767225600000 } from './1767225600000-create-tenancy.js';
+import { CreateArtifacts1767225660000 } from './1767225660000-create-artifacts.js';
+import { CreateImages1767225720000 } from './1767225720000-create-images.js';
+import { CreateRecipesAndKeys1767225780000 } from './1767225780000-create-recipes-and-keys.js';
+import { CreateJobs1767225840000 } from './1767225840000-create-jobs.js';
+import { CreateEvents1767225900000 } from './1767225900000-create-events.js';
+
+/** Every migration, oldest first. Append only. */
+export const MIGRATIONS = [
+  CreateTenancy1767225600000,
+  CreateArtifacts1767225660000,
+  CreateImages1767225720000,
+  CreateRecipesAndKeys1767225780000,
+  CreateJobs1767225840000,
+  CreateEvents1767225900000,
+];

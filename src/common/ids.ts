@@ -1,0 +1,18 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+/** A new id of an image, recipe, key, job, file: UUID v4, lower case. */
+export function newId(): string {
+  return randomUUID();
+}
+
+/** A new id of a project, user or role: 32 lower-case hex digits, the form that Compute paths accept. */
+export function newHexId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Whether `text` is a UUID in its canonical, lower-case form; with `anyCase`, in any case. */
+export function isUuid(text: string, anyCase = false): boolean {
+  return UUID.test(anyCase ? text.toLowerCase() : text);
+}

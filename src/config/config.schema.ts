@@ -1,0 +1,233 @@
+/**
+ * The whole list of settings. `loadConfig` reads them once per process; nothing else looks at the environment.
+ * `docs/operations/configuration.md` and `.env.example` are generated from it.
+ */
+export interface Setting<T> {
+  readonly name: `KILN_${string}`;
+  /** Text form of the default, as a user would write it; absent: unset. */
+  readonly default?: string;
+  /** One line for the documentation; units are named. */
+  readonly meaning: string;
+  readonly secret?: boolean;
+  /** Throws an `Error` whose message says what is expected. */
+  readonly parse: (text: string) => T;
+}
+
+const text = (value: string): string => value;
+
+const oneOf =
+  <T extends string>(...values: T[]) =>
+  (value: string): T => {
+    if (!(values as string[]).includes(value)) throw new Error(`must be one of ${values.join(', ')}`);
+    return value as T;
+  };
+
+const integer =
+  (minimum: number, maximum: number) =>
+  (value: string): number => {
+    const number = Number(value);
+    if (!/^-?\d+$/.test(value) || number < minimum || number > maximum) {
+      throw new Error(`must be a whole number from ${minimum} to ${maximum}`);
+    }
+    return number;
+  };
+
+const url =
+  (...protocols: string[]) =>
+  (value: string): string => {
+    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
+      throw new Error(`must be a URL that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+    }
+    return value.replace(/\/+$/, '');
+  };
+
+const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `36h`, `7d`, `90s`; milliseconds. */
+export function parseDuration(value: string): number {
+  const match = /^(\d+)([smhd])$/.exec(value);
+  if (!match) throw new Error('must be a duration such as 90s, 15m, 36h or 7d');
+  return Number(match[1]) * UNIT_MS[match[2]!]!;
+}
+
+/** Milliseconds a deleted thing is kept; null: for ever. */
+function parseRetention(value: string): number | null {
+  if (value === 'never') return null;
+  if (value === '0') return 0;
+  return parseDuration(value);
+}
+
+export type StoreConfig =
+  | { readonly id: string; readonly type: 'file'; readonly path: string; readonly description?: string }
+  | {
+      readonly id: string;
+      readonly type: 's3';
+      readonly endpoint?: string;
+      readonly region: string;
+      readonly bucket: string;
+      /** Put before every key. */
+      readonly prefix: string;
+      readonly accessKeyId?: string;
+      readonly secretAccessKey?: string;
+      readonly forcePathStyle: boolean;
+      readonly description?: string;
+    };
+
+const STORE_KEYS = {
+  file: ['id', 'type', 'path', 'description'],
+  s3: [
+    'id',
+    'type',
+    'endpoint',
+    'region',
+    'bucket',
+    'prefix',
+    'accessKeyId',
+    'secretAccessKey',
+    'forcePathStyle',
+    'description',
+  ],
+} as const;
+
+function parseStores(value: string): StoreConfig[] {
+  let list: unknown;
+  try {
+    list = JSON.parse(value);
+  } catch {
+    throw new Error('must be a JSON list of stores');
+  }
+  if (!Array.isArray(list) || list.length === 0) throw new Error('must be a JSON list with at least one store');
+  const stores = list.map((entry: unknown, index) => parseStore(entry, index));
+  const ids = new Set(stores.map((store) => store.id));
+  if (ids.size !== stores.length) throw new Error('store ids must differ');
+  return stores;
+}
+
+function parseStore(entry: unknown, index: number): StoreConfig {
+  const at = `store ${index + 1}`;
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw new Error(`${at} must be an object`);
+  const store = entry as Record<string, unknown>;
+  if (store.type !== 'file' && store.type !== 's3') throw new Error(`${at}: type must be file or s3`);
+  const unknown = Object.keys(store).find((key) => !(STORE_KEYS[store.type as 'file' | 's3'] as readonly string[]).includes(key));
+  if (unknown) throw new Error(`${at}: unknown key ${unknown}`);
+  const string = (key: string, fallback?: string): string => {
+    const found = store[key] ?? fallback;
+    if (typeof found !== 'string' || found === '') throw new Error(`${at}: ${key} must be a text`);
+    return found;
+  };
+  const optional = (key: string): string | undefined => (store[key] === undefined ? undefined : string(key));
+  const id = string('id');
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new Error(`${at}: id may hold letters, digits, - and _`);
+  const description = optional('description');
+  if (store.type === 'file') return { id, type: 'file', path: string('path'), description };
+  if (store.forcePathStyle !== undefined && typeof store.forcePathStyle !== 'boolean') {
+    throw new Error(`${at}: forcePathStyle must be true or false`);
+  }
+  return {
+    id,
+    type: 's3',
+    endpoint: optional('endpoint'),
+    region: string('region', 'us-east-1'),
+    bucket: string('bucket'),
+    prefix: typeof store.prefix === 'string' ? store.prefix : '',
+    accessKeyId: optional('accessKeyId'),
+    secretAccessKey: optional('secretAccessKey'),
+    forcePathStyle: store.forcePathStyle !== false,
+    description,
+  };
+}
+
+const setting = <T>(
+  name: `KILN_${string}`,
+  parse: (value: string) => T,
+  meaning: string,
+  fallback?: string,
+  secret = false,
+): Setting<T> => ({ name, parse, meaning, default: fallback, secret });
+
+export const SETTINGS = {
+  host: setting('KILN_HOST', text, 'Address the API listens on.', '127.0.0.1'),
+  port: setting('KILN_PORT', integer(0, 65_535), 'TCP port the API listens on; 0 takes a free one.', '8080'),
+  publicUrl: setting(
+    'KILN_PUBLIC_URL',
+    url('http:', 'https:'),
+    'Address under which clients reach Kiln; the service catalogue and every link use it. Default: http://<host>:<port>.',
+  ),
+  region: setting('KILN_REGION', text, 'Region name in the service catalogue.', 'RegionOne'),
+  dataDir: setting('KILN_DATA_DIR', text, 'Folder for everything Kiln keeps on this machine.', '.kiln'),
+  role: setting('KILN_ROLE', oneOf('all', 'api', 'worker'), 'What this process does: all, api or worker.', 'all'),
+  logLevel: setting('KILN_LOG_LEVEL', oneOf('fatal', 'error', 'warn', 'info', 'debug'), 'Least severe level logged.', 'info'),
+  databaseUrl: setting(
+    'KILN_DATABASE_URL',
+    url('postgres:', 'postgresql:'),
+    'PostgreSQL to use; unset: Kiln runs an embedded one in the data folder.',
+    undefined,
+    true,
+  ),
+  databasePoolSize: setting('KILN_DATABASE_POOL_SIZE', integer(2, 200), 'Connections to PostgreSQL per process.', '16'),
+  redisUrl: setting(
+    'KILN_REDIS_URL',
+    url('redis:', 'rediss:'),
+    'Redis that carries the queues (recommended in production); unset: PostgreSQL carries them.',
+    undefined,
+    true,
+  ),
+  stores: setting(
+    'KILN_STORES',
+    parseStores,
+    'JSON list of object stores, the first is the default; unset: one file store in the data folder.',
+    undefined,
+    true,
+  ),
+  bootstrapFile: setting('KILN_BOOTSTRAP_FILE', text, 'YAML file that declares projects, users, roles and limits.'),
+  tokenTtlSeconds: setting('KILN_TOKEN_TTL_SECONDS', integer(60, 31_536_000), 'Life of a token in seconds.', '3600'),
+  deletedRetention: setting(
+    'KILN_DELETED_RETENTION',
+    parseRetention,
+    'How long deleted things can be brought back: 36h, 7d, never (for ever), 0 (not at all).',
+    '30d',
+  ),
+  imageSizeMaxBytes: setting(
+    'KILN_IMAGE_SIZE_MAX_BYTES',
+    integer(1, Number.MAX_SAFE_INTEGER),
+    'Largest image file in bytes.',
+    String(2 ** 40),
+  ),
+  imsOpenProject: setting(
+    'KILN_IMS_OPEN_PROJECT',
+    text,
+    'Project for which IMS requests without credentials act as a member; unset: they are refused.',
+  ),
+  imsSshSubnet: setting('KILN_IMS_SSH_SUBNET', text, 'Subnet word in the host names of job shells.', 'cmn'),
+  imsSshDomain: setting('KILN_IMS_SSH_DOMAIN', text, 'Domain in the host names of job shells.', 'shasta.local'),
+  imsNamespace: setting('KILN_IMS_NAMESPACE', text, 'Namespace named in job records.', 'ims'),
+  imsDistributions: setting(
+    'KILN_IMS_DISTRIBUTIONS',
+    (value) => value.split(',').map((name) => name.trim()).filter(Boolean),
+    'Comma list of linux distributions a recipe may name beside sles12, sles15 and centos7.',
+    'opensuse-leap15,rocky9,debian12,ubuntu2404',
+  ),
+  buildConcurrency: setting('KILN_BUILD_CONCURRENCY', integer(1, 64), 'Builds that one worker runs at once.', '2'),
+  buildRepos: setting('KILN_BUILD_REPOS', text, 'Folder of package repositories that builds see read-only at /repo.'),
+  buildTimeout: setting('KILN_BUILD_TIMEOUT', parseDuration, 'Longest time of one build.', '2h'),
+  buildDiskBytes: setting(
+    'KILN_BUILD_DISK_BYTES',
+    integer(1, Number.MAX_SAFE_INTEGER),
+    'Disk in bytes that one build may use.',
+    String(20 * 2 ** 30),
+  ),
+  buildOutputBytes: setting(
+    'KILN_BUILD_OUTPUT_BYTES',
+    integer(1, Number.MAX_SAFE_INTEGER),
+    'Largest result of one build in bytes.',
+    String(8 * 2 ** 30),
+  ),
+  buildLogBytes: setting('KILN_BUILD_LOG_BYTES', integer(1024, 2 ** 30), 'Longest log kept of one job in bytes.', String(32 * 2 ** 20)),
+  buildCompressionLevel: setting('KILN_BUILD_COMPRESSION_LEVEL', integer(1, 22), 'zstd level of the root file system.', '3'),
+  buildMemoryBytes: setting(
+    'KILN_BUILD_MEMORY_BYTES',
+    integer(2 ** 20, Number.MAX_SAFE_INTEGER),
+    'Address space in bytes that one process of a build may use; unset: no limit.',
+  ),
+  jobLease: setting('KILN_JOB_LEASE', parseDuration, 'How long a worker that stopped answering keeps its job.', '20s'),
+} as const;

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { SETTINGS, type Setting, type StoreConfig } from './config.schema.js';
+
+type Parsed = {
+  [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T | undefined : never;
+};
+
+/** Every setting in force, frozen. Injected; nothing else reads the environment. */
+export class Config {
+  readonly role: 'all' | 'api' | 'worker';
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';
+  readonly dataDir: string;
+  readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string | undefined };
+  readonly region: string;
+  readonly database: { readonly url: string | undefined; readonly poolSize: number };
+  readonly redisUrl: string | undefined;
+  readonly stores: readonly StoreConfig[];
+  readonly bootstrapFile: string | undefined;
+  readonly identity: { readonly tokenTtlSeconds: number };
+  /** Milliseconds; null: for ever; 0: not at all. */
+  readonly deletedRetentionMs: number | null;
+  readonly images: { readonly sizeMaxBytes: number };
+  readonly ims: {
+    readonly openProject: string | undefined;
+    readonly sshSubnet: string;
+    readonly sshDomain: string;
+    readonly namespace: string;
+    readonly distributions: readonly string[];
+  };
+  readonly builds: {
+    readonly concurrency: number;
+    readonly reposDir: string | undefined;
+    readonly timeoutMs: number;
+    readonly diskBytes: number;
+    readonly outputBytes: number;
+    readonly logBytes: number;
+    readonly compressionLevel: number;
+    readonly memoryBytes: number | undefined;
+    readonly leaseMs: number;
+  };
+
+  constructor(parsed: Parsed) {
+    this.role = parsed.role!;
+    this.logLevel = parsed.logLevel!;
+    this.dataDir = resolve(parsed.dataDir!);
+    this.http = { host: parsed.host!, port: parsed.port!, publicUrl: parsed.publicUrl };
+    this.region = parsed.region!;
+    this.database = { url: parsed.databaseUrl, poolSize: parsed.databasePoolSize! };
+    this.redisUrl = parsed.redisUrl;
+    this.stores = parsed.stores ?? [{ id: 'default', type: 'file', path: join(this.dataDir, 'objects') }];
+    this.bootstrapFile = parsed.bootstrapFile;
+    this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds! };
+    this.deletedRetentionMs = parsed.deletedRetention!;
+    this.images = { sizeMaxBytes: parsed.imageSizeMaxBytes! };
+    this.ims = {
+      openProject: parsed.imsOpenProject,
+      sshSubnet: parsed.imsSshSubnet!,
+      sshDomain: parsed.imsSshDomain!,
+      namespace: parsed.imsNamespace!,
+      distributions: ['sles12', 'sles15', 'centos7', ...parsed.imsDistributions!],
+    };
+    this.builds = {
+      concurrency: parsed.buildConcurrency!,
+      reposDir: parsed.buildRepos === undefined ? undefined : resolve(parsed.buildRepos),
+      timeoutMs: parsed.buildTimeout!,
+      diskBytes: parsed.buildDiskBytes!,
+      outputBytes: parsed.buildOutputBytes!,
+      logBytes: parsed.buildLogBytes!,
+      compressionLevel: parsed.buildCompressionLevel!,
+      memoryBytes: parsed.buildMemoryBytes,
+      leaseMs: parsed.jobLease!,
+    };
+    deepFreeze(this);
+  }
+
+  /** Whether this process runs its own PostgreSQL. */
+  get embeddedDatabase(): boolean {
+    return this.database.url === undefined;
+  }
+}
+
+/** Every problem of the environment at once, one a line. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+  }
+}
+
+/** A configuration and what is worth a warning about it. */
+export interface LoadedConfig {
+  readonly config: Config;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads every setting from `env`. A setting `KILN_X` may also come as `KILN_X_FILE`, a path whose content it is.
+ * An empty value counts as unset.
+ *
+ * @throws ConfigError naming every bad value
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): LoadedConfig {
+  const problems: string[] = [];
+  const parsed: Record<string, unknown> = {};
+  const known = new Set<string>();
+  for (const [key, setting] of Object.entries(SETTINGS) as [string, Setting<unknown>][]) {
+    known.add(setting.name).add(`${setting.name}_FILE`);
+    try {
+      const value = read(env, setting.name) ?? setting.default;
+      if (value !== undefined) parsed[key] = setting.parse(value);
+    } catch (error) {
+      problems.push(`${setting.name}: ${(error as Error).message}`);
+    }
+  }
+  if (parsed.role !== undefined && parsed.role !== 'all' && problems.length === 0 && parsed.databaseUrl === undefined) {
+    problems.push(`KILN_DATABASE_URL: must be set when KILN_ROLE is ${String(parsed.role)} (processes share one database)`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  const warnings = Object.keys(env)
+    .filter((name) => name.startsWith('KILN_') && !known.has(name))
+    .map((name) => `${name} is not a setting of Kiln; it is ignored`);
+  return { config: new Config(parsed as Parsed), warnings };
+}
+
+function read(env: Readonly<Record<string, string | undefined>>, name: string): string | undefined {
+  const file = env[`${name}_FILE`];
+  if (env[name]) return env[name];
+  if (!file) return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new Error(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function deepFreeze(value: unknown): void {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  Object.values(value).forEach(deepFreeze);
+}

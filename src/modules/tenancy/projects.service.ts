@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import { newHexId } from '../../common/ids.js';
+import { Database } from '../../platform/database/database.js';
+import { isUniqueViolation } from '../../platform/database/database.errors.js';
+import { Ledger } from './ledger.js';
+import type { Limits } from './quantity.js';
+import { ProjectNameTakenError, ProjectNotFoundError } from './tenancy.errors.js';
+
+/** A tenant. */
+export interface Project {
+  readonly id: string;
+  readonly name: string;
+  readonly domainId: string;
+  readonly description: string;
+  readonly enabled: boolean;
+}
+
+/** A project as it should be; `id` is chosen when absent. */
+export interface DeclareProject {
+  readonly id?: string;
+  readonly name: string;
+  readonly description?: string;
+  readonly limits?: Limits;
+}
+
+export interface ProjectFilter {
+  readonly ids?: readonly string[];
+  readonly name?: string;
+  readonly domainId?: string;
+  readonly enabled?: boolean;
+}
+
+const COLUMNS = 'id, name, domain_id AS "domainId", description, enabled';
+
+/** Projects and their limits. Who may call what is decided by the caller: identity's policy, or the bootstrap. */
+@Injectable()
+export class ProjectsService {
+  constructor(
+    private readonly database: Database,
+    private readonly ledger: Ledger,
+  ) {}
+
+  /** Null when there is none. */
+  find(id: string): Promise<Project | null> {
+    return this.database.one<Project>(`SELECT ${COLUMNS} FROM projects WHERE id = $1`, [id], 'projects-find');
+  }
+
+  /** @throws ProjectNotFoundError */
+  async get(id: string): Promise<Project> {
+    const project = await this.find(id);
+    if (!project) throw new ProjectNotFoundError(id);
+    return project;
+  }
+
+  /** Exact, in one domain; null when there is none. */
+  findByName(name: string, domainId = 'default'): Promise<Project | null> {
+    return this.database.one<Project>(`SELECT ${COLUMNS} FROM projects WHERE name = $1 AND domain_id = $2`, [
+      name,
+      domainId,
+    ]);
+  }
+
+  /** Projects that match every given condition, by name. */
+  list(filter: ProjectFilter): Promise<Project[]> {
+    return this.database.query<Project>(
+      `SELECT ${COLUMNS} FROM projects
+       WHERE ($1::text[] IS NULL OR id = ANY ($1)) AND ($2::text IS NULL OR name = $2)
+         AND ($3::text IS NULL OR domain_id = $3) AND ($4::boolean IS NULL OR enabled = $4)
+       ORDER BY name, id LIMIT 10000`,
+      [filter.ids ?? null, filter.name ?? null, filter.domainId ?? null, filter.enabled ?? null],
+    );
+  }
+
+  /**
+   * Makes a project exist as declared, however often it is called: found by id, else by name.
+   * @throws ProjectNameTakenError another project (with another id) has the name
+   */
+  async declare(wanted: DeclareProject): Promise<Project> {
+    return this.database.transaction(async () => {
+      const found = wanted.id ? await this.find(wanted.id) : await this.findByName(wanted.name);
+      const id = found?.id ?? wanted.id ?? newHexId();
+      await this.write(id, wanted);
+      await this.ledger.setLimits(id, wanted.limits ?? {});
+      return this.get(id);
+    });
+  }
+
+  private async write(id: string, wanted: DeclareProject): Promise<void> {
+    try {
+      await this.database.run(
+        `INSERT INTO projects (id, name, description) VALUES ($1, $2, $3)
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description`,
+        [id, wanted.name, wanted.description ?? ''],
+      );
+    } catch (error) {
+      if (isUniqueViolation(error)) throw new ProjectNameTakenError(wanted.name);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import { ConflictError, ForbiddenError, NotFoundError, QuotaExceededError } from '../../common/errors.js';
+import type { Quantity } from './quantity.js';
+
+/** No project with that id or name. */
+export class ProjectNotFoundError extends NotFoundError {
+  override readonly code = 'tenancy.project_not_found';
+  constructor(project: string) {
+    super(`Could not find project: ${project}.`, { project });
+  }
+}
+
+/** A project of that name exists in the domain. */
+export class ProjectNameTakenError extends ConflictError {
+  override readonly code = 'tenancy.project_name_taken';
+  constructor(name: string) {
+    super(`A project named ${name} exists already`, { name });
+  }
+}
+
+/** A limit of the project would be exceeded; the one refusal that every face renders in its own words. */
+export class LimitExceededError extends QuotaExceededError {
+  override readonly code = 'tenancy.limit_exceeded';
+  constructor(quantity: Quantity, limit: number, used: number, requested: number) {
+    super(
+      `The project's limit of ${limit} ${quantity} would be exceeded: ${used} in use, ${requested} more asked for`,
+      { quantity, limit, used, requested },
+    );
+  }
+}
+
+/** The actor's role does not allow the action. */
+export class NotPermittedError extends ForbiddenError {
+  override readonly code = 'tenancy.not_permitted';
+  constructor(action: string) {
+    super(`You are not authorized to perform the requested action: ${action}.`, { action });
+  }
+}

@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import type pg from 'pg';
+import { Database } from '../database/database.js';
+import { Log } from '../logging/log.js';
+import { EVENTS_CHANNEL } from './outbox.js';
+
+/** An event as a subscriber sees it. */
+export interface DispatchedEvent {
+  readonly id: number;
+  readonly occurredAt: Date;
+  readonly kind: string;
+  readonly nounId: string;
+  readonly projectId: string | null;
+  readonly actorId: string | null;
+  readonly data: Record<string, unknown>;
+}
+
+/** Must be repeatable: it may see an event twice. Rejecting makes the event come again, later and later. */
+export type EventHandler = (event: DispatchedEvent) => Promise<void>;
+
+const BATCH = 50;
+/** How long a dispatcher that died keeps its events from the others. */
+const CLAIM_SECONDS = 30;
+const POLL_MS = 5_000;
+const LONGEST_PAUSE_SECONDS = 300;
+
+/** Hands pending events to their subscribers, at least once; runs in workers. */
+@Injectable()
+export class EventDispatcher {
+  private readonly handlers = new Map<string, EventHandler[]>();
+  private listener: pg.PoolClient | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private working: Promise<void> | null = null;
+  private again = false;
+  private stopped = true;
+
+  constructor(
+    private readonly database: Database,
+    private readonly log: Log,
+  ) {}
+
+  /** Subscribes; before `start`. Events of the kind must be recorded with `dispatch`. */
+  on(kind: string, handler: EventHandler): void {
+    this.handlers.set(kind, [...(this.handlers.get(kind) ?? []), handler]);
+  }
+
+  /** Starts handing out events. */
+  start(): void {
+    this.stopped = false;
+    this.wake();
+  }
+
+  /** Stops after the event in hand. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer) clearTimeout(this.timer);
+    await this.working;
+    this.listener?.release(true);
+    this.listener = null;
+  }
+
+  /** Looks for events now rather than at the next poll. */
+  wake(): void {
+    if (this.stopped) return;
+    if (this.working) {
+      this.again = true;
+      return;
+    }
+    if (this.timer) clearTimeout(this.timer);
+    this.working = this.work().finally(() => {
+      this.working = null;
+      if (this.stopped) return;
+      const delay = this.again ? 0 : POLL_MS;
+      this.again = false;
+      this.timer = setTimeout(() => this.wake(), delay);
+    });
+  }
+
+  private async work(): Promise<void> {
+    try {
+      await this.listen();
+      while (!this.stopped) {
+        const events = await this.claim();
+        for (const event of events) await this.handle(event);
+        if (events.length < BATCH) return;
+      }
+    } catch (error) {
+      this.log.warn('events could not be dispatched; trying again', { error });
+    }
+  }
+
+  private async listen(): Promise<void> {
+    if (this.listener) return;
+    const client = await this.database.pool.connect();
+    client.on('error', () => this.dropListener(client));
+    client.on('notification', () => this.wake());
+    await client.query(`LISTEN ${EVENTS_CHANNEL}`);
+    this.listener = client;
+  }
+
+  private dropListener(client: pg.PoolClient): void {
+    if (this.listener !== client) return;
+    this.listener = null;
+    client.release(true);
+  }
+
+  private claim(): Promise<DispatchedEvent[]> {
+    return this.database.query<DispatchedEvent>(
+      `UPDATE events SET attempts = attempts + 1, next_attempt_at = now() + interval '${CLAIM_SECONDS} seconds'
+       WHERE id IN (
+         SELECT id FROM events WHERE pending AND next_attempt_at <= now()
+         ORDER BY next_attempt_at, id LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)
+       RETURNING id, occurred_at AS "occurredAt", kind, noun_id AS "nounId", project_id AS "projectId",
+         actor_id AS "actorId", data`,
+    );
+  }
+
+  private async handle(event: DispatchedEvent): Promise<void> {
+    try {
+      for (const handler of this.handlers.get(event.kind) ?? []) await handler(event);
+      await this.database.run('UPDATE events SET pending = false WHERE id = $1', [event.id]);
+    } catch (error) {
+      this.log.warn('a subscriber failed; the event comes again', { error, kind: event.kind, event_id: event.id });
+      await this.database.run(
+        `UPDATE events SET next_attempt_at = now() + least(attempts * attempts, ${LONGEST_PAUSE_SECONDS}) * interval '1 second'
+         WHERE id = $1`,
+        [event.id],
+      );
+    }
+  }
+}
