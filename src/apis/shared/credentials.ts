@@ -1,0 +1,9 @@
+import type { FastifyRequest } from 'fastify';
+
+/** The token of a request: `X-Auth-Token`, or `Authorization: Bearer`; null when it brings none. */
+export function tokenOf(request: FastifyRequest): string | null {
+  const header = request.headers['x-auth-token'];
+  if (typeof header === 'string' && header.trim() !== '') return header.trim();
+  const bearer = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '');
+  return bearer?.[1] ?? null;
+}

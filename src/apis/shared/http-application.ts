@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { runInRequest } from '../../common/request-context.js';
+import { Log } from '../../platform/logging/log.js';
+import { FaceRegistry } from './face-registry.js';
+import { BodyTooLargeError } from './request-errors.js';
+import { RouteTable } from './route-table.js';
+import { pathOf } from './wire-exception.filter.js';
+
+/**
+ * The Fastify below Nest: request ids, one log line a request, and bodies as each face wants them.
+ *
+ * No body is parsed here. Faces differ in what they check first (a wrong media type, a missing record), so a controller
+ * gets the raw Buffer, or the raw stream where its face says so, and parses it when it is that step's turn.
+ */
+export function createHttpAdapter(faces: FaceRegistry, routes: RouteTable, log: Log): FastifyAdapter {
+  const adapter = new FastifyAdapter({
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 5_000 },
+    // Uploads are as long as they are; idle connections are ended by the keep-alive timeout.
+    requestTimeout: 0,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    logger: false,
+    genReqId: (raw: IncomingMessage) => {
+      const face = faces.forPath(pathOf(raw.url ?? '/'));
+      const incoming = raw.headers[face.requestIdHeader.toLowerCase()];
+      return face.requestId(typeof incoming === 'string' ? incoming : undefined, () => randomUUID());
+    },
+    rewriteUrl: (raw: IncomingMessage) => {
+      const url = raw.url ?? '/';
+      const path = pathOf(url);
+      const accept = typeof raw.headers.accept === 'string' ? raw.headers.accept : undefined;
+      return faces.forPath(path).rewritePath(path, accept) + url.slice(path.length);
+    },
+  });
+  const instance = adapter.getInstance<FastifyInstance>();
+  routes.watch(instance);
+  takeRawBodies(instance, faces);
+  addRequestHooks(instance, faces, log);
+  return adapter;
+}
+
+function takeRawBodies(instance: FastifyInstance, faces: FaceRegistry): void {
+  instance.removeAllContentTypeParsers();
+  instance.addContentTypeParser('*', (request, payload, done) => {
+    const face = faces.forPath(pathOf(request.originalUrl));
+    if (face.bodyMode(request.method, pathOf(request.url)) === 'stream') {
+      done(null, payload);
+      return;
+    }
+    collect(payload, face.bodyLimitBytes).then(
+      (body) => done(null, body),
+      (error: Error) => done(error),
+    );
+  });
+}
+
+async function collect(payload: AsyncIterable<Buffer>, limitBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of payload) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > limitBytes) throw new BodyTooLargeError(limitBytes);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function addRequestHooks(instance: FastifyInstance, faces: FaceRegistry, log: Log): void {
+  instance.addHook('onRequest', (request, reply, done) => {
+    const face = faces.forPath(pathOf(request.originalUrl));
+    void reply.header(face.requestIdHeader, request.id);
+    runInRequest({ requestId: String(request.id) }, done);
+  });
+  instance.addHook('onResponse', (request, reply, done) => {
+    log.info('request', requestFields(request, reply, faces));
+    done();
+  });
+}
+
+function requestFields(request: FastifyRequest, reply: FastifyReply, faces: FaceRegistry): Record<string, unknown> {
+  const actor = (request as { actor?: { id: string; projectId: string | null } }).actor;
+  return {
+    face: faces.forPath(pathOf(request.originalUrl)).name,
+    operation: `${request.method} ${request.routeOptions.url ?? pathOf(request.url)}`,
+    status: reply.statusCode,
+    duration_ms: Math.round(reply.elapsedTime * 10) / 10,
+    request_id: request.id,
+    user_id: actor?.id,
+    project_id: actor?.projectId,
+  };
+}

@@ -1,0 +1,30 @@
+import { UnparsableBodyError } from './request-errors.js';
+
+/**
+ * Parses a raw body as JSON.
+ * @throws UnparsableBodyError no body, not UTF-8, not JSON
+ */
+export function parseJsonBody(body: unknown): unknown {
+  if (!Buffer.isBuffer(body) || body.length === 0) throw new UnparsableBodyError('there is none');
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (error) {
+    throw new UnparsableBodyError('it is not UTF-8', error);
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new UnparsableBodyError((error as Error).message, error);
+  }
+}
+
+/** Whether a request says or shows that it has a body. */
+export function hasBody(headers: { 'content-length'?: string; 'transfer-encoding'?: string }): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** A JSON object, not a list and not null. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,25 @@
+import { Injectable } from '@nestjs/common';
+import type { FastifyInstance } from 'fastify';
+import findMyWay, { type HTTPMethod } from 'find-my-way';
+
+/** Tells a wrong method from an unknown path, which Fastify's router does not. */
+@Injectable()
+export class RouteTable {
+  private readonly router = findMyWay({ ignoreTrailingSlash: false, maxParamLength: 5_000 });
+  private readonly methods = new Set<HTTPMethod>();
+
+  /** Call before any route is added. */
+  watch(instance: FastifyInstance): void {
+    instance.addHook('onRoute', (route) => {
+      for (const method of [route.method].flat() as HTTPMethod[]) {
+        this.methods.add(method);
+        if (!this.router.hasRoute(method, route.url)) this.router.on(method, route.url, () => undefined);
+      }
+    });
+  }
+
+  /** The methods that a path has, sorted; empty for an unknown path. */
+  methodsOf(path: string): string[] {
+    return [...this.methods].filter((method) => this.router.find(method, path) !== null).sort();
+  }
+}

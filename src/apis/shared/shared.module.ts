@@ -1,0 +1,21 @@
+import { Global, Module } from '@nestjs/common';
+import { FaceRegistry } from './face-registry.js';
+import { PublicAddress } from './public-address.js';
+import { RouteTable } from './route-table.js';
+
+/** What every face needs. The registry and the route table exist before Nest does, since Fastify asks them first. */
+@Global()
+@Module({})
+export class SharedApiModule {
+  static forRoot(faces: FaceRegistry, routes: RouteTable) {
+    return {
+      module: SharedApiModule,
+      providers: [
+        PublicAddress,
+        { provide: FaceRegistry, useValue: faces },
+        { provide: RouteTable, useValue: routes },
+      ],
+      exports: [PublicAddress, FaceRegistry, RouteTable],
+    };
+  }
+}

@@ -1,0 +1,82 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { KilnError } from '../../common/errors.js';
+import { Log } from '../../platform/logging/log.js';
+import type { WireReply } from './face.js';
+import { FaceRegistry } from './face-registry.js';
+import {
+  BodyTooLargeError,
+  MalformedRequestError,
+  RouteNotFoundError,
+  UnsupportedMediaTypeError,
+  WrongMethodError,
+} from './request-errors.js';
+import { RouteTable } from './route-table.js';
+
+/** Answers everything that is thrown, by anybody, in the dialect of the face that the path belongs to. */
+@Catch()
+export class WireExceptionFilter implements ExceptionFilter {
+  constructor(
+    private readonly faces: FaceRegistry,
+    private readonly routes: RouteTable,
+    private readonly log: Log,
+  ) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    // A client that hung up in the middle of an answer gets no second one.
+    if (reply.raw.headersSent || reply.sent) {
+      reply.raw.destroy();
+      return;
+    }
+    this.send(request, reply, this.render(thrown, request));
+  }
+
+  private render(thrown: unknown, request: FastifyRequest): WireReply {
+    const face = this.faces.forPath(pathOf(request.originalUrl));
+    const error = this.toKilnError(thrown, request, face.bodyLimitBytes);
+    if (error) return face.renderError(error, request);
+    this.log.error('a request failed unexpectedly', { error: thrown, method: request.method, path: pathOf(request.url) });
+    return face.renderBug(String(request.id), request);
+  }
+
+  private send(request: FastifyRequest, reply: FastifyReply, wire: WireReply): void {
+    // The rest of an unread body would be taken for the next request on this connection.
+    if (!request.raw.complete) void reply.header('connection', 'close');
+    void reply
+      .status(wire.status)
+      .headers(wire.headers ?? {})
+      .header('content-type', wire.contentType)
+      .send(wire.body);
+  }
+
+  private toKilnError(thrown: unknown, request: FastifyRequest, bodyLimitBytes: number): KilnError | null {
+    if (thrown instanceof KilnError) return thrown;
+    const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown }).statusCode;
+    switch (status) {
+      case 404:
+        return this.unroutable(request);
+      case 413:
+        return new BodyTooLargeError(bodyLimitBytes);
+      case 415:
+        return new UnsupportedMediaTypeError(request.headers['content-type'], ['application/json']);
+      case 400:
+        return new MalformedRequestError((thrown as Error).message, {}, { cause: thrown });
+      default:
+        return null;
+    }
+  }
+
+  private unroutable(request: FastifyRequest): KilnError {
+    const path = pathOf(request.url);
+    const allow = this.routes.methodsOf(path);
+    return allow.length > 0 ? new WrongMethodError(request.method, path, allow) : new RouteNotFoundError(path);
+  }
+}
+
+/** The path of a request target, without the query. */
+export function pathOf(url: string): string {
+  const end = url.indexOf('?');
+  return end === -1 ? url : url.slice(0, end);
+}
