@@ -10,7 +10,8 @@ export class FaceRegistry {
   /** Two faces may not share a mount. */
   register(face: Face): void {
     for (const mount of face.mounts) {
-      if (this.faces.some((other) => other.mounts.includes(mount))) throw new Error(`Two faces are mounted at ${mount}`);
+      if (this.faces.some((other) => other.mounts.includes(mount)))
+        throw new Error(`Two faces are mounted at ${mount}`);
     }
     this.faces.push(face);
   }

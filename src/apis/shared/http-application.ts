@@ -4,6 +4,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { runInRequest } from '../../common/request-context.js';
 import { Log } from '../../platform/logging/log.js';
+import { Metrics } from '../../platform/telemetry/metrics.js';
 import { FaceRegistry } from './face-registry.js';
 import { BodyTooLargeError } from './request-errors.js';
 import { RouteTable } from './route-table.js';
@@ -15,7 +16,7 @@ import { pathOf } from './wire-exception.filter.js';
  * No body is parsed here. Faces differ in what they check first (a wrong media type, a missing record), so a controller
  * gets the raw Buffer, or the raw stream where its face says so, and parses it when it is that step's turn.
  */
-export function createHttpAdapter(faces: FaceRegistry, routes: RouteTable, log: Log): FastifyAdapter {
+export function createHttpAdapter(faces: FaceRegistry, routes: RouteTable, log: Log, metrics: Metrics): FastifyAdapter {
   const adapter = new FastifyAdapter({
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 5_000 },
@@ -39,7 +40,7 @@ export function createHttpAdapter(faces: FaceRegistry, routes: RouteTable, log: 
   const instance = adapter.getInstance<FastifyInstance>();
   routes.watch(instance);
   takeRawBodies(instance, faces);
-  addRequestHooks(instance, faces, log);
+  addRequestHooks(instance, faces, log, metrics);
   return adapter;
 }
 
@@ -69,22 +70,24 @@ async function collect(payload: AsyncIterable<Buffer>, limitBytes: number): Prom
   return Buffer.concat(chunks);
 }
 
-function addRequestHooks(instance: FastifyInstance, faces: FaceRegistry, log: Log): void {
+function addRequestHooks(instance: FastifyInstance, faces: FaceRegistry, log: Log, metrics: Metrics): void {
   instance.addHook('onRequest', (request, reply, done) => {
     const face = faces.forPath(pathOf(request.originalUrl));
     void reply.header(face.requestIdHeader, request.id);
     runInRequest({ requestId: String(request.id) }, done);
   });
   instance.addHook('onResponse', (request, reply, done) => {
-    log.info('request', requestFields(request, reply, faces));
+    const face = faces.forPath(pathOf(request.originalUrl)).name;
+    metrics.observeRequest(face, request.method, reply.statusCode, reply.elapsedTime);
+    log.info('request', requestFields(request, reply, face));
     done();
   });
 }
 
-function requestFields(request: FastifyRequest, reply: FastifyReply, faces: FaceRegistry): Record<string, unknown> {
+function requestFields(request: FastifyRequest, reply: FastifyReply, face: string): Record<string, unknown> {
   const actor = (request as { actor?: { id: string; projectId: string | null } }).actor;
   return {
-    face: faces.forPath(pathOf(request.originalUrl)).name,
+    face,
     operation: `${request.method} ${request.routeOptions.url ?? pathOf(request.url)}`,
     status: reply.statusCode,
     duration_ms: Math.round(reply.elapsedTime * 10) / 10,

@@ -10,11 +10,7 @@ export class SharedApiModule {
   static forRoot(faces: FaceRegistry, routes: RouteTable) {
     return {
       module: SharedApiModule,
-      providers: [
-        PublicAddress,
-        { provide: FaceRegistry, useValue: faces },
-        { provide: RouteTable, useValue: routes },
-      ],
+      providers: [PublicAddress, { provide: FaceRegistry, useValue: faces }, { provide: RouteTable, useValue: routes }],
       exports: [PublicAddress, FaceRegistry, RouteTable],
     };
   }

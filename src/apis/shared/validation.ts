@@ -7,7 +7,8 @@ export interface FieldFaults {
 }
 
 /** A request in the shape that its class declares, or every fault of it at once. */
-export type Validated<T> = { readonly value: T; readonly faults: null } | { readonly value: null; readonly faults: FieldFaults };
+export type Validated<T> =
+  { readonly value: T; readonly faults: null } | { readonly value: null; readonly faults: FieldFaults };
 
 /** Checks the shape of what a client sent against a class-validator class. Unknown members are faults. */
 export function validate<T extends object>(type: new () => T, input: object): Validated<T> {

@@ -37,7 +37,11 @@ export class WireExceptionFilter implements ExceptionFilter {
     const face = this.faces.forPath(pathOf(request.originalUrl));
     const error = this.toKilnError(thrown, request, face.bodyLimitBytes);
     if (error) return face.renderError(error, request);
-    this.log.error('a request failed unexpectedly', { error: thrown, method: request.method, path: pathOf(request.url) });
+    this.log.error('a request failed unexpectedly', {
+      error: thrown,
+      method: request.method,
+      path: pathOf(request.url),
+    });
     return face.renderBug(String(request.id), request);
   }
 
@@ -53,7 +57,8 @@ export class WireExceptionFilter implements ExceptionFilter {
 
   private toKilnError(thrown: unknown, request: FastifyRequest, bodyLimitBytes: number): KilnError | null {
     if (thrown instanceof KilnError) return thrown;
-    const status = thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown }).statusCode;
+    const status =
+      thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown }).statusCode;
     switch (status) {
       case 404:
         return this.unroutable(request);

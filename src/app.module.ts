@@ -1,0 +1,82 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { ArtifactsFaceModule } from './apis/artifacts/artifacts-face.module.js';
+import { GlanceFaceModule } from './apis/glance/glance.module.js';
+import { IdentityFaceModule } from './apis/identity/identity-face.module.js';
+import { ImsFaceModule } from './apis/ims/ims.module.js';
+import { RootFaceModule } from './apis/root/root-face.module.js';
+import type { FaceRegistry } from './apis/shared/face-registry.js';
+import type { RouteTable } from './apis/shared/route-table.js';
+import { SharedApiModule } from './apis/shared/shared.module.js';
+import { WireExceptionFilter } from './apis/shared/wire-exception.filter.js';
+import { BootstrapModule } from './bootstrap/bootstrap.module.js';
+import { Clock } from './common/clock.js';
+import { HealthChecks } from './common/health.js';
+import type { Config } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import { DatabaseModule } from './platform/database/database.module.js';
+import { EventsModule } from './platform/events/events.module.js';
+import { LoggingModule } from './platform/logging/logging.module.js';
+import { ObjectStoreModule } from './platform/object-store/object-store.module.js';
+import { QueueModule } from './platform/queue/queue.module.js';
+import type { Metrics } from './platform/telemetry/metrics.js';
+import { TelemetryModule } from './platform/telemetry/telemetry.module.js';
+import { WorkersModule } from './workers/workers.module.js';
+
+/** What exists before Nest does. */
+export interface Foundations {
+  readonly config: Config;
+  /** The database in use, configured or embedded. */
+  readonly databaseUrl: string;
+  readonly faces: FaceRegistry;
+  readonly routes: RouteTable;
+  readonly metrics: Metrics;
+}
+
+@Global()
+@Module({ providers: [Clock, HealthChecks], exports: [Clock, HealthChecks] })
+class CommonModule {}
+
+function platform({ config, databaseUrl, metrics }: Foundations) {
+  return [
+    CommonModule,
+    ConfigModule.forRoot(config),
+    LoggingModule,
+    TelemetryModule.forRoot(metrics),
+    DatabaseModule.forRoot({ url: databaseUrl, poolSize: config.database.poolSize }),
+    QueueModule.forRoot(
+      config.redisUrl ? { kind: 'redis', url: config.redisUrl } : { kind: 'postgres', url: databaseUrl },
+    ),
+    EventsModule,
+    ObjectStoreModule,
+    BootstrapModule,
+  ];
+}
+
+function faces(foundations: Foundations) {
+  return [
+    SharedApiModule.forRoot(foundations.faces, foundations.routes),
+    RootFaceModule,
+    IdentityFaceModule,
+    GlanceFaceModule,
+    ImsFaceModule,
+    ArtifactsFaceModule,
+  ];
+}
+
+/** What a process is made of, by its role. */
+@Module({})
+export class AppModule {
+  static forRole(foundations: Foundations): DynamicModule {
+    const { role } = foundations.config;
+    return {
+      module: AppModule,
+      imports: [
+        ...platform(foundations),
+        ...(role === 'worker' ? [] : faces(foundations)),
+        ...(role === 'api' ? [] : [WorkersModule]),
+      ],
+      providers: role === 'worker' ? [] : [{ provide: APP_FILTER, useClass: WireExceptionFilter }],
+    };
+  }
+}

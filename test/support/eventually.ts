@@ -1,0 +1,15 @@
+/** Waits until a condition holds: resolves with what `probe` returns once it neither throws nor returns false. */
+export async function eventually<T>(probe: () => T | Promise<T>, withinMs = 20_000): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    let failure: unknown = new Error('the condition stayed false');
+    try {
+      const found = await probe();
+      if (found !== false) return found;
+    } catch (error) {
+      failure = error;
+    }
+    if (Date.now() > deadline) throw failure;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
