@@ -50,18 +50,21 @@ const SHARED_ROOTS = ['/var/lib/kiln', '/srv/kiln', '/opt/kiln'];
 
 const INSTEAD = 'set KILN_DATABASE_URL to use a PostgreSQL of your own';
 
+/** PostgreSQL's programs need none of our environment, and it may hold secrets. */
+export const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
+
 /** Runs a program to its end; never throws for an exit status. */
 export async function run(
   command: string,
   args: readonly string[],
-  options: { account?: Account; env?: NodeJS.ProcessEnv } = {},
+  options: { account?: Account } = {},
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       ...options.account,
       // The working folder of this process may be closed to the account.
       cwd: '/',
-      env: options.env ?? process.env,
+      env: SERVER_ENVIRONMENT,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';

@@ -11,6 +11,7 @@ import {
   findBinaries,
   placeCluster,
   run,
+  SERVER_ENVIRONMENT,
   writeDurably,
   type ClusterFiles,
 } from './embedded-postgres-files.js';
@@ -62,9 +63,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_min_messages: 'log',
   log_checkpoints: 'off',
 };
-
-/** The server needs none of ours, and ours may hold secrets. */
-const SERVER_ENVIRONMENT = { PATH: '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' };
 
 /**
  * Starts the PostgreSQL that npm brought, on a free port of 127.0.0.1, or joins the one that a killed process left
@@ -145,7 +143,7 @@ async function initialise(native: string, files: ClusterFiles): Promise<void> {
         '--locale-provider=builtin',
         '--builtin-locale=C.UTF-8',
       ],
-      { account: files.account, env: SERVER_ENVIRONMENT },
+      { account: files.account },
     );
     if (code !== 0) {
       const reason = output.split('\n').find((line) => line.includes('error:')) ?? output.split('\n').at(-1) ?? '';

@@ -12,7 +12,8 @@ import {
 } from '../../../src/platform/database/embedded-postgres.js';
 
 const isRoot = process.geteuid?.() === 0;
-const asRoot = isRoot ? it : it.skip;
+const asRoot = (name: string, test: () => Promise<void>): void =>
+  isRoot ? it(name, test) : it.skip(`${name} [runs as root only]`, test);
 const COMPILED = join(import.meta.dirname, '../../../dist/src/platform/database/embedded-postgres.js');
 
 /** Starts the server of a data folder, prints what it got and stays. */
@@ -182,7 +183,7 @@ describe('the embedded PostgreSQL', () => {
     );
   });
 
-  asRoot('works below a folder that only root may enter, and finds its data again [needs root]', async () => {
+  asRoot('works below a folder that only root may enter, and finds its data again', async () => {
     const closed = join(folder, 'closed');
     await mkdir(closed, { mode: 0o700 });
     const dataDir = join(closed, 'data');
@@ -200,7 +201,7 @@ describe('the embedded PostgreSQL', () => {
     await expect(stat(moved)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  asRoot('does not begin anew when a database that was moved out is gone [needs root]', async () => {
+  asRoot('does not begin anew when a database that was moved out is gone', async () => {
     const closed = join(folder, 'closed');
     await mkdir(closed, { mode: 0o700 });
     const first = await start(join(closed, 'data'));
@@ -210,7 +211,7 @@ describe('the embedded PostgreSQL', () => {
     await expect(startEmbeddedPostgres({ dataDir: join(closed, 'data') })).rejects.toThrow(/which is gone: restore it/);
   });
 
-  asRoot('works for an ordinary user, and root can start what that user made [needs root]', async () => {
+  asRoot('works for an ordinary user, and root can start what that user made', async () => {
     const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+)/m.exec(await readFile('/etc/passwd', 'utf8'))!.map(Number);
     await chmod(folder, 0o700);
     await chown(folder, uid!, gid!);
