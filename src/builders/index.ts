@@ -1,0 +1,1 @@
+export { BuildersModule } from './builders.module.js';

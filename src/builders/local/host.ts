@@ -1,0 +1,144 @@
+import { execFile } from 'node:child_process';
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+
+/** First of the 65,536 host ids that builds of a worker run by root use; above what systemd and shadow hand out. */
+export const ROOTS_FIRST_ID = 1_879_048_192;
+export const ID_COUNT = 65_536;
+
+/** Seen in the sandbox too, which has no others. */
+const PROGRAM_FOLDERS = ['/usr/bin', '/usr/sbin'];
+
+/** Programs a kiwi-ng build needs, and the Debian package that brings each. */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  'kiwi-ng': 'kiwi',
+  debootstrap: 'debootstrap',
+  mksquashfs: 'squashfs-tools',
+  bwrap: 'bubblewrap',
+  unshare: 'util-linux',
+  nsenter: 'util-linux',
+  setpriv: 'util-linux',
+  prlimit: 'util-linux',
+  mount: 'mount',
+  du: 'coreutils',
+  python3: 'python3',
+};
+
+const TUN = '/dev/net/tun';
+
+export function isRoot(): boolean {
+  return process.getuid!() === 0;
+}
+
+/** Why kiwi-ng builds cannot run here, in one sentence with its remedy; undefined: they can. */
+export async function kiwiProblem(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return `kiwi-ng builds run on Linux only, this is ${process.platform}`;
+  const needed = isRoot() ? PROGRAMS : { ...PROGRAMS, newuidmap: 'uidmap', newgidmap: 'uidmap' };
+  const missing: string[] = [];
+  const packages = new Set<string>();
+  for (const [program, debianPackage] of Object.entries(needed)) {
+    if (await hasProgram(program)) continue;
+    missing.push(program);
+    packages.add(debianPackage);
+  }
+  if (
+    !missing.includes('python3') &&
+    (await outcome('/usr/bin/python3', ['-c', 'import jinja2, yaml'])) !== undefined
+  ) {
+    missing.push('jinja2 and yaml for Python');
+    packages.add('python3-jinja2').add('python3-yaml');
+  }
+  if (missing.length > 0) {
+    return `kiwi-ng builds need ${missing.join(', ')}: install the Debian package${packages.size > 1 ? 's' : ''} ${[...packages].join(' ')} (npm run setup:debian)`;
+  }
+  return sandboxProblem();
+}
+
+/** Why a sandbox on this host would have no network; undefined: it can have one. */
+export async function networkProblem(): Promise<string | undefined> {
+  if (!(await hasProgram('slirp4netns'))) {
+    return 'slirp4netns is not installed (Debian package slirp4netns, npm run setup:debian)';
+  }
+  try {
+    await access(TUN, constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch {
+    return `${TUN} is missing or not open to the user that runs Kiln`;
+  }
+}
+
+async function hasProgram(name: string): Promise<boolean> {
+  for (const folder of PROGRAM_FOLDERS) {
+    if (
+      await access(`${folder}/${name}`, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    ) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Tries what every build does first; the ways to forbid it (sysctl, AppArmor, seccomp, masked /proc) are too many to look up. */
+async function sandboxProblem(): Promise<string | undefined> {
+  if (!isRoot() && !(await hasSubordinateIds())) {
+    return 'kiwi-ng builds need subordinate ids for the user that runs Kiln: add a line to /etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER)';
+  }
+  const bubblewrap = [
+    'bwrap',
+    '--unshare-pid',
+    '--unshare-net',
+    '--ro-bind',
+    '/usr',
+    '/usr',
+    '--symlink',
+    'usr/lib',
+    '/lib',
+  ];
+  bubblewrap.push('--symlink', 'usr/lib64', '/lib64', '--proc', '/proc', '--dev', '/dev', '--', '/usr/bin/true');
+  const fault = isRoot()
+    ? ((await outcome('unshare', [
+        '--mount',
+        '--propagation',
+        'private',
+        '--',
+        'mount',
+        '-t',
+        'tmpfs',
+        'kiln',
+        '/mnt',
+      ])) ?? (await outcome('unshare', ['--user', '--map-root-user', '--', ...bubblewrap])))
+    : await outcome('unshare', ['--user', '--map-root-user', '--map-auto', '--', ...bubblewrap]);
+  return fault === undefined ? undefined : `kiwi-ng builds need user namespaces, which this host refuses (${fault})`;
+}
+
+async function hasSubordinateIds(): Promise<boolean> {
+  const uid = String(process.getuid!());
+  const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  const name = passwd
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find((fields) => fields[2] === uid)?.[0];
+  for (const file of ['/etc/subuid', '/etc/subgid']) {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    const owners = text.split('\n').filter((line) => Number(line.split(':')[2]) >= ID_COUNT);
+    if (!owners.some((line) => [uid, name].includes(line.split(':')[0]))) return false;
+  }
+  return true;
+}
+
+/** What a command says when it fails; undefined: it succeeds. */
+function outcome(program: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    execFile(
+      program,
+      args,
+      { timeout: 10_000, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
+      (error, _stdout, stderr) => {
+        resolve(error === null ? undefined : stderr.trim().split('\n').at(-1) || error.message);
+      },
+    );
+  });
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from '@jest/globals';
+import { KiwiLog } from './kiwi-log.js';
+
+/** Of a real build of examples/debian-minimal with kiwi 9.24.56. */
+const PREFIX = '[ INFO    ]: 20:15:06 | ';
+const PHASES = [
+  'Loading XML description',
+  '--> Selected build type: tbz',
+  'Preparing system',
+  'Setup root directory: /job/root',
+  'Setting up repository file:///repo',
+  'Using package manager backend: apt',
+  'Installing bootstrap packages',
+  'Importing Image description to system tree',
+  '--> Importing config.sh script to /job/root/image/config.sh',
+  'Installing system (chroot) for build type: tbz',
+  'Copying user defined files to image tree',
+  'Setting up user root',
+  'Setting up timezone: UTC',
+  'Calling config.sh script',
+  'Cleaning up SystemPrepare instance',
+];
+
+function follow(...texts: string[]) {
+  const logged: string[] = [];
+  const percents: number[] = [];
+  const log = new KiwiLog(
+    (text) => logged.push(text),
+    (percent) => percents.push(percent),
+  );
+  for (const text of texts) log.push(text);
+  log.end();
+  return { logged: logged.join(''), percents, cause: log.cause() };
+}
+
+const error = (text: string) => `[ ERROR   ]: 20:15:06 | ${text}\n`;
+
+describe('KiwiLog', () => {
+  it('grows with the phases of a build and never reaches 100 by itself', () => {
+    const { percents } = follow(...PHASES.map((phase) => `${PREFIX}${phase}\n`));
+
+    expect(percents).toEqual([2, 4, 6, 8, 40, 42, 82, 84, 86, 98]);
+  });
+
+  it('follows a progress bar that is written over itself within the step under way', () => {
+    const bar = (share: number) => `[ INFO    ]: Processing: [${'#'.repeat(share / 5).padEnd(20)}] ${share}%\r`;
+
+    const { percents, logged } = follow(
+      `${PREFIX}Installing bootstrap packages\n`,
+      bar(0),
+      bar(25),
+      bar(50),
+      bar(100),
+      '\n',
+    );
+
+    expect(percents).toEqual([8, 16, 24, 39]);
+    expect(logged).toBe(
+      `${PREFIX}Installing bootstrap packages\n[ INFO    ]: Processing: [####################] 100%\n`,
+    );
+  });
+
+  it('does not go back when an earlier line comes again', () => {
+    const { percents } = follow(`${PREFIX}Calling config.sh script\n`, `${PREFIX}Setting up repository x\n`);
+
+    expect(percents).toEqual([86]);
+  });
+
+  it('passes whole lines on, however the output is cut', () => {
+    const { logged } = follow('first li', 'ne\nsec', 'ond\nno end');
+
+    expect(logged).toBe('first line\nsecond\nno end\n');
+  });
+
+  it('bounds a line that never ends', () => {
+    const { logged } = follow(...Array.from({ length: 64 }, () => 'x'.repeat(1024)));
+
+    expect(Math.max(...logged.split('\n').map((line) => line.length))).toBeLessThanOrEqual(16_384);
+  });
+
+  it.each([
+    ['recipe.invalid', 'KiwiDescriptionInvalid: Failed to validate schema and/or schematron rules'],
+    ['build.script_failed', 'KiwiScriptFailed: config.sh failed: boom'],
+    ['build.failed', 'KiwiRootDirExists: Root directory /job/root already exists'],
+    ['build.failed', 'KiwiBootStrapPhaseFailed: Bootstrap installation failed: E: Unable to locate package nonesuch'],
+  ])('maps to %s: %s', (code, text) => {
+    const { cause } = follow(error(text), `${PREFIX}Cleaning up SystemPrepare instance\n`);
+
+    expect(cause).toEqual({ code, message: text });
+  });
+
+  it('takes the last error line, not the warnings that come after it', () => {
+    const { cause } = follow(
+      error('KiwiError: first'),
+      error('KiwiScriptFailed: config.sh failed: last'),
+      '[ WARNING ]: 20:15:06 | Path /job/root not a mountpoint\n',
+    );
+
+    expect(cause).toEqual({ code: 'build.script_failed', message: 'KiwiScriptFailed: config.sh failed: last' });
+  });
+
+  it.each([
+    'E: Failed getting release file http://mirror.invalid/dists/bookworm/Release',
+    'E: Failed to fetch http://mirror.invalid/pool/a.deb  404  Not Found',
+    'E: Invalid Release file, no entry for main/binary-amd64/Packages',
+  ])('blames the repository where packages could not be fetched: %s', (line) => {
+    const { cause } = follow(`${line}\n`, error('KiwiBootStrapPhaseFailed: debootstrap failed'));
+
+    expect(cause.code).toBe('repository.unreachable');
+    expect(cause.message).toContain(line);
+  });
+
+  it('blames the disk where it was full, whatever failed of it', () => {
+    const { cause } = follow(
+      'cp: error writing /x: No space left on device\n',
+      error('KiwiScriptFailed: config.sh failed'),
+    );
+
+    expect(cause.code).toBe('build.out_of_disk');
+  });
+
+  it('says so when kiwi gave no reason', () => {
+    expect(follow('Killed\n').cause).toEqual({
+      code: 'build.failed',
+      message: 'kiwi-ng failed without giving a reason',
+    });
+  });
+});
