@@ -17,6 +17,8 @@ export class CreateArtifacts1767225660000 implements MigrationInterface {
         sha512 text,
         sha256 text,
         reference_count integer NOT NULL DEFAULT 0 CONSTRAINT stored_files_references_not_negative CHECK (reference_count >= 0),
+        -- How many of the references are of living things. A soft-deleted one keeps the bytes and costs nothing.
+        charge_count integer NOT NULL DEFAULT 0 CHECK (charge_count BETWEEN 0 AND reference_count),
         -- What the ledger of project_id holds for this file: reserved while writing, its size once stored, 0 when free.
         charged_bytes bigint NOT NULL DEFAULT 0 CHECK (charged_bytes >= 0),
         lease_expires_at timestamptz(3),
@@ -34,6 +36,8 @@ export class CreateArtifacts1767225660000 implements MigrationInterface {
         project_id text NOT NULL,
         bucket text NOT NULL,
         key text NOT NULL,
+        -- Where it was before a delete moved it below deleted/.
+        moved_from_key text,
         stored_file_id uuid NOT NULL REFERENCES stored_files (id),
         etag text NOT NULL,
         content_type text,

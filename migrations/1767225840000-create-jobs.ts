@@ -34,7 +34,7 @@ export class CreateJobs1767225840000 implements MigrationInterface {
         -- What the recipe was when the job was accepted: a later change of the recipe does not change the job.
         recipe_type text,
         template_dictionary jsonb,
-        recipe_file_id uuid REFERENCES stored_files (id),
+        recipe_file_id uuid REFERENCES stored_files (id) ON DELETE SET NULL,
         recipe_file_held boolean NOT NULL DEFAULT false,
         -- Chosen with the job, so that a second execution makes the same image, not another one.
         target_image_id uuid NOT NULL,

@@ -1,0 +1,101 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { isUniqueViolation } from '../../platform/database/database.errors.js';
+import type { Address } from './address.js';
+import { formatAddress } from './address.js';
+import type { Artifact } from './artifact.entity.js';
+import { AddressTakenError } from './artifacts.errors.js';
+
+const COLUMNS = `id, project_id AS "projectId", bucket, key, moved_from_key AS "movedFromKey",
+  stored_file_id AS "storedFileId", etag, content_type AS "contentType", metadata, created_at AS "createdAt"`;
+
+export type NewArtifact = Omit<Artifact, 'movedFromKey' | 'createdAt'>;
+
+/** Every statement on `artifacts`. */
+@Injectable()
+export class ArtifactsRepository {
+  constructor(private readonly database: Database) {}
+
+  find(projectId: string, address: Address): Promise<Artifact | null> {
+    return this.database.one(
+      `SELECT ${COLUMNS} FROM artifacts WHERE project_id = $1 AND bucket = $2 AND key = $3`,
+      [projectId, address.bucket, address.key],
+      'artifacts-find',
+    );
+  }
+
+  findById(id: string): Promise<Artifact | null> {
+    return this.database.one(`SELECT ${COLUMNS} FROM artifacts WHERE id = $1`, [id], 'artifacts-find-by-id');
+  }
+
+  /** For whoever is about to refer to it: nobody replaces or removes it before the open transaction ends. */
+  lockShared(projectId: string, address: Address): Promise<Artifact | null> {
+    return this.database.one(
+      `SELECT ${COLUMNS} FROM artifacts WHERE project_id = $1 AND bucket = $2 AND key = $3 FOR SHARE`,
+      [projectId, address.bucket, address.key],
+      'artifacts-lock-shared',
+    );
+  }
+
+  lock(projectId: string, address: Address): Promise<Artifact | null> {
+    return this.database.one(
+      `SELECT ${COLUMNS} FROM artifacts WHERE project_id = $1 AND bucket = $2 AND key = $3 FOR UPDATE`,
+      [projectId, address.bucket, address.key],
+      'artifacts-lock',
+    );
+  }
+
+  lockById(id: string): Promise<Artifact | null> {
+    return this.database.one(`SELECT ${COLUMNS} FROM artifacts WHERE id = $1 FOR UPDATE`, [id], 'artifacts-lock-by-id');
+  }
+
+  /** Null when the address is taken. */
+  insert(artifact: NewArtifact): Promise<Artifact | null> {
+    return this.database.one(
+      `INSERT INTO artifacts (id, project_id, bucket, key, stored_file_id, etag, content_type, metadata)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+       ON CONFLICT (project_id, bucket, key) DO NOTHING
+       RETURNING ${COLUMNS}`,
+      [
+        artifact.id,
+        artifact.projectId,
+        artifact.bucket,
+        artifact.key,
+        artifact.storedFileId,
+        artifact.etag,
+        artifact.contentType,
+        JSON.stringify(artifact.metadata),
+      ],
+      'artifacts-insert',
+    );
+  }
+
+  async replace(id: string, content: Omit<NewArtifact, 'id' | 'projectId' | 'bucket' | 'key'>): Promise<Artifact> {
+    const replaced = await this.database.one<Artifact>(
+      `UPDATE artifacts SET stored_file_id = $2, etag = $3, content_type = $4, metadata = $5, created_at = now()
+       WHERE id = $1 RETURNING ${COLUMNS}`,
+      [id, content.storedFileId, content.etag, content.contentType, JSON.stringify(content.metadata)],
+      'artifacts-replace',
+    );
+    return replaced!;
+  }
+
+  /** @throws AddressTakenError something came to the new address at this very moment */
+  async move(artifact: Artifact, key: string, movedFromKey: string | null): Promise<Artifact> {
+    try {
+      const moved = await this.database.one<Artifact>(
+        `UPDATE artifacts SET key = $2, moved_from_key = $3 WHERE id = $1 RETURNING ${COLUMNS}`,
+        [artifact.id, key, movedFromKey],
+        'artifacts-move',
+      );
+      return moved!;
+    } catch (error) {
+      if (isUniqueViolation(error)) throw new AddressTakenError(formatAddress({ bucket: artifact.bucket, key }));
+      throw error;
+    }
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.database.run('DELETE FROM artifacts WHERE id = $1', [id], 'artifacts-delete');
+  }
+}

@@ -1,0 +1,216 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Readable } from 'node:stream';
+import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
+import { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { HashPool } from '../../platform/hashing/hash-pool.js';
+import type { Digests, StreamHasher } from '../../platform/hashing/stream-hasher.js';
+import { Log } from '../../platform/logging/log.js';
+import type { ObjectStore } from '../../platform/object-store/object-store.js';
+import { ObjectStores } from '../../platform/object-store/object-stores.js';
+import { Ledger, LimitExceededError } from '../tenancy/index.js';
+import {
+  ChecksumMismatchError,
+  FileTooLargeError,
+  SizeMismatchError,
+  WriteInterruptedError,
+  WriteLeaseLostError,
+} from './artifacts.errors.js';
+import { FileRemover } from './file-remover.js';
+import type { CompleteFile } from './stored-file.entity.js';
+import { StoredFilesRepository } from './stored-files.repository.js';
+
+/** How the bytes of a new file come. */
+export interface StoreFile {
+  /** Default: the first configured store. */
+  readonly storeId?: string;
+  /** The announced length. Known, all of it is reserved before the first byte; else room is reserved as bytes come. */
+  readonly sizeBytes?: number;
+  /** Whether the project's usage grows; false for what Kiln writes on its own account. */
+  readonly charge: boolean;
+  readonly maxBytes?: number;
+  /** The md5 that the sender announced, in lower-case hexadecimal. */
+  readonly expectedMd5?: string;
+  /** Also compute the sha256. */
+  readonly sha256?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called in the transaction that makes the file known, before any byte flows: whoever waits for it notes its id. */
+  readonly onBegin?: (fileId: string) => Promise<void>;
+}
+
+interface Writing {
+  readonly id: string;
+  readonly projectId: string | null;
+  reservedBytes: number;
+}
+
+const MEBIBYTE = 1024 * 1024;
+/** Room is taken in steps of this size while the length is unknown. */
+const STEP_BYTES = 64 * MEBIBYTE;
+/** How long an upload without room waits for others to give back what they took and do not need. */
+const PATIENCE_MS = 10_000;
+const RENEW_MS = 5_000;
+
+/** Streams bytes into a store so that a crash at any moment leaves a row by which a sweep finds what is left. */
+@Injectable()
+export class FileWriter implements OnApplicationShutdown {
+  private readonly streams = new Map<string, StreamHasher>();
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly files: StoredFilesRepository,
+    private readonly remover: FileRemover,
+    private readonly uow: UnitOfWork,
+    private readonly ledger: Ledger,
+    private readonly stores: ObjectStores,
+    private readonly hashing: HashPool,
+    private readonly log: Log,
+  ) {}
+
+  /** @see ArtifactsService.storeFile */
+  async write(projectId: string | null, body: Readable, options: StoreFile): Promise<CompleteFile> {
+    const store = options.storeId === undefined ? this.stores.default : this.stores.get(options.storeId);
+    const id = newId();
+    const objectKey = `${id.slice(0, 2)}/${id}`;
+    const file = await this.begin(id, options.charge ? projectId : null, store.description.id, objectKey, options);
+    try {
+      const stream = this.hashing.start(options.sha256 ? ['md5', 'sha512', 'sha256'] : ['md5', 'sha512'], {
+        beforeBytes: (totalBytes) => this.admit(file, totalBytes, options),
+      });
+      this.keepLease(id, stream);
+      const { sizeBytes, signal } = options;
+      await store.put(objectKey, stream.from(body), { sizeBytes, signal });
+      return await this.settle(file, await stream.digests(), options);
+    } catch (error) {
+      await this.giveUp(id, store, objectKey);
+      throw isCutOff(body) && !options.signal?.aborted ? new WriteInterruptedError(error) : error;
+    } finally {
+      this.streams.delete(id);
+    }
+  }
+
+  onApplicationShutdown(): void {
+    if (this.timer) clearInterval(this.timer);
+    this.timer = null;
+  }
+
+  private begin(
+    id: string,
+    projectId: string | null,
+    storeId: string,
+    objectKey: string,
+    options: StoreFile,
+  ): Promise<Writing> {
+    const announcedBytes = options.sizeBytes ?? null;
+    if (announcedBytes !== null && options.maxBytes !== undefined && announcedBytes > options.maxBytes) {
+      throw new FileTooLargeError(options.maxBytes);
+    }
+    return this.uow.run(async () => {
+      const chargedBytes = projectId === null ? 0 : (announcedBytes ?? 0);
+      await this.files.insertWriting({ id, projectId, storeId, objectKey, announcedBytes, chargedBytes });
+      await this.ledger.reserve(projectId, 'storage_bytes', chargedBytes);
+      await options.onBegin?.(id);
+      return { id, projectId, reservedBytes: chargedBytes };
+    });
+  }
+
+  private admit(file: Writing, totalBytes: number, options: StoreFile): void | Promise<void> {
+    if (options.maxBytes !== undefined && totalBytes > options.maxBytes) throw new FileTooLargeError(options.maxBytes);
+    if (options.sizeBytes !== undefined && totalBytes > options.sizeBytes) {
+      throw new SizeMismatchError(options.sizeBytes, totalBytes);
+    }
+    if (file.projectId !== null && totalBytes > file.reservedBytes) return this.reserveUpTo(file, totalBytes);
+  }
+
+  private async reserveUpTo(file: Writing, totalBytes: number): Promise<void> {
+    // Not the same for all, so that of two that wait for each other one gives up first.
+    const deadline = Date.now() + PATIENCE_MS * (0.5 + Math.random());
+    while (totalBytes > file.reservedBytes) {
+      try {
+        file.reservedBytes += await this.reserveStep(file, totalBytes - file.reservedBytes);
+      } catch (error) {
+        const mayChange = error instanceof LimitExceededError && Date.now() < deadline;
+        if (!mayChange || !(await this.files.othersHoldSurplus(file.projectId!, file.id))) throw error;
+        await delay(50 + Math.random() * 100);
+      }
+    }
+  }
+
+  /** Takes a whole step where there is room for one, else what is left, but never less than what is needed now. */
+  private async reserveStep(file: Writing, neededBytes: number): Promise<number> {
+    const usage = await this.ledger.find(file.projectId!, 'storage_bytes');
+    const roomBytes = usage?.maximum == null ? Infinity : usage.maximum - usage.used;
+    const bytes = Math.max(neededBytes, Math.min(STEP_BYTES, roomBytes));
+    try {
+      await this.reserve(file, bytes);
+      return bytes;
+    } catch (error) {
+      // Another upload took the room meanwhile; what is needed may still fit.
+      if (!(error instanceof LimitExceededError) || bytes === neededBytes) throw error;
+      await this.reserve(file, neededBytes);
+      return neededBytes;
+    }
+  }
+
+  private reserve(file: Writing, bytes: number): Promise<void> {
+    return this.uow.run(async () => {
+      if (!(await this.files.addReservation(file.id, bytes))) throw new WriteLeaseLostError(file.id);
+      await this.ledger.reserve(file.projectId, 'storage_bytes', bytes);
+    });
+  }
+
+  private async settle(file: Writing, digests: Digests, options: StoreFile): Promise<CompleteFile> {
+    const { sizeBytes, md5, sha512, sha256 } = digests;
+    if (options.sizeBytes !== undefined && sizeBytes !== options.sizeBytes) {
+      throw new SizeMismatchError(options.sizeBytes, sizeBytes);
+    }
+    if (options.expectedMd5 !== undefined && md5 !== options.expectedMd5) {
+      throw new ChecksumMismatchError(options.expectedMd5, md5!);
+    }
+    return this.uow.run(async () => {
+      const settled = await this.files.settle(file.id, {
+        sizeBytes,
+        md5: md5!,
+        sha512: sha512!,
+        sha256: sha256 ?? null,
+      });
+      if (!settled) throw new WriteLeaseLostError(file.id);
+      const { reservedBytes, ...stored } = settled;
+      await this.ledger.release(stored.projectId, 'storage_bytes', reservedBytes - stored.chargedBytes);
+      return stored;
+    });
+  }
+
+  private async giveUp(id: string, store: ObjectStore, objectKey: string): Promise<void> {
+    try {
+      await this.remover.removeUnreferenced(id);
+      // Without its lease the row may be gone already, and the object have come after that.
+      await store.delete(objectKey);
+    } catch (error) {
+      this.log.warn('a failed upload could not be cleaned up; the sweep will', { error, file_id: id });
+    }
+  }
+
+  private keepLease(id: string, stream: StreamHasher): void {
+    this.streams.set(id, stream);
+    this.timer ??= setInterval(() => void this.renewLeases(), RENEW_MS).unref();
+  }
+
+  private async renewLeases(): Promise<void> {
+    const streams = new Map(this.streams);
+    if (streams.size === 0) return;
+    try {
+      const held = new Set(await this.files.renewLeases([...streams.keys()]));
+      for (const [id, stream] of streams) {
+        if (!held.has(id) && this.streams.has(id)) stream.abort(new WriteLeaseLostError(id));
+      }
+    } catch (error) {
+      this.log.warn('leases of uploads could not be renewed; trying again', { error, uploads: streams.size });
+    }
+  }
+}
+
+/** Whether a stream was ended by the other side rather than by whoever read it. */
+function isCutOff(body: Readable): boolean {
+  return body.destroyed && !body.readableEnded && (body.errored !== null || body.readableAborted);
+}

@@ -1,0 +1,23 @@
+export { type Address, DELETED_PREFIX, formatAddress, parseAddress } from './address.js';
+export { Artifact } from './artifact.entity.js';
+export {
+  AddressTakenError,
+  ArtifactInUseError,
+  ArtifactNotFoundError,
+  ChecksumMismatchError,
+  FileTooLargeError,
+  MalformedAddressError,
+  SizeMismatchError,
+  StoredFileNotFoundError,
+  WriteInterruptedError,
+  WriteLeaseLostError,
+} from './artifacts.errors.js';
+export { ArtifactsModule } from './artifacts.module.js';
+export {
+  type ArtifactContent,
+  ArtifactsService,
+  type ArtifactWithFile,
+  type ReferenceChecker,
+} from './artifacts.service.js';
+export type { StoreFile } from './file-writer.js';
+export { type CompleteFile, StoredFile, type StoredFileState } from './stored-file.entity.js';
