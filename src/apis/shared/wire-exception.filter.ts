@@ -4,6 +4,7 @@ import { KilnError } from '../../common/errors.js';
 import { Log } from '../../platform/logging/log.js';
 import type { WireReply } from './face.js';
 import { FaceRegistry } from './face-registry.js';
+import { hasBody } from './json-body.js';
 import {
   BodyTooLargeError,
   MalformedRequestError,
@@ -47,7 +48,7 @@ export class WireExceptionFilter implements ExceptionFilter {
 
   private send(request: FastifyRequest, reply: FastifyReply, wire: WireReply): void {
     // The rest of an unread body would be taken for the next request on this connection.
-    if (!request.raw.complete) void reply.header('connection', 'close');
+    if (!request.raw.complete && hasBody(request.headers)) void reply.header('connection', 'close');
     void reply
       .status(wire.status)
       .headers(wire.headers ?? {})
