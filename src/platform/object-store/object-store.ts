@@ -33,12 +33,25 @@ export abstract class ObjectStore {
    *
    * On any failure, of the store or of `body`, nothing is left under `key` and the first error is rethrown as it is.
    * `body` is read exactly once and destroyed on failure. Its length need not be known.
+   *
+   * @param options.sizeBytes the length, if it is known: saves work, and refuses early what does not fit
+   * @param options.signal gives up; rejects with the signal's reason
+   * @throws ObjectExistsError the key is taken (where a store can tell; S3 replaces)
+   * @throws ObjectSizeMismatchError the body was not `sizeBytes` long
+   * @throws StoreFullError no room left
    */
-  abstract put(key: string, body: Readable, options?: { sizeBytes?: number; signal?: AbortSignal }): Promise<ObjectInfo>;
+  abstract put(
+    key: string,
+    body: Readable,
+    options?: { sizeBytes?: number; signal?: AbortSignal },
+  ): Promise<ObjectInfo>;
 
   /**
    * Opens an object for reading. The caller must consume or destroy the stream.
+   *
+   * A range may end behind the object's end, which cuts it there.
    * @throws ObjectNotFoundError before the stream is returned
+   * @throws ObjectRangeError the range begins behind the object's end, or ends before it begins
    */
   abstract get(key: string, range?: ByteRange): Promise<Readable>;
 
@@ -56,4 +69,7 @@ export abstract class ObjectStore {
 
   /** Rejects with `UnavailableError` if the store cannot be used now. */
   abstract check(): Promise<void>;
+
+  /** Lets go of connections. The store is not used afterwards. */
+  async close(): Promise<void> {}
 }
