@@ -24,6 +24,7 @@ const say = (message) => process.stdout.write(`${message}\n`);
 /** Undone in reverse order, whatever happens. */
 const cleanups = [];
 let interruptedBy;
+let interruptedAt;
 let jest;
 
 async function test(args) {
@@ -129,8 +130,11 @@ async function readSummary(path) {
 
 /** In a terminal Ctrl-C reaches this process only, because Jest has its own group; whoever insists gets SIGKILL. */
 function interrupt(signal) {
+  // npm passes the terminal's signal on, so one Ctrl-C arrives here twice.
+  if (interruptedAt !== undefined && Date.now() - interruptedAt < 1_000) return;
   const insist = interruptedBy !== undefined;
   interruptedBy ??= signal;
+  interruptedAt ??= Date.now();
   if (!jest || jest.exitCode !== null || jest.signalCode !== null) return;
   const end = (how) => {
     try {

@@ -22,6 +22,9 @@ import { Metrics } from './platform/telemetry/metrics.js';
 /** A configuration that cannot be used (sysexits: EX_CONFIG). */
 const EXIT_BAD_CONFIGURATION = 78;
 
+/** A second signal within this time is an echo of the first, not somebody who insists. */
+const REPEATED_SIGNAL_MS = 1_000;
+
 /** Undone in reverse order when the process ends, however far it got. */
 class Undo {
   private readonly steps: (() => Promise<unknown>)[] = [];
@@ -180,12 +183,16 @@ async function announce(
 
 function stopOnSignals(undo: Undo): { stopping: boolean } {
   const state = { stopping: false };
+  let firstAt = 0;
   const stop = (signal: NodeJS.Signals): void => {
+    // One Ctrl-C may arrive twice: the terminal signals every process in front, and npm passes its own signal on.
+    if (state.stopping && Date.now() - firstAt < REPEATED_SIGNAL_MS) return;
     if (state.stopping) {
       console.error('kiln: stopping at once');
       process.exit(130);
     }
     state.stopping = true;
+    firstAt = Date.now();
     console.error(`kiln: ${signal}: finishing uploads and handing back jobs; again to stop at once`);
     undo.run().then(
       () => process.exit(0),
