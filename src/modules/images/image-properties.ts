@@ -1,0 +1,95 @@
+import { ImageQuotaExceededError, PropertyInvalidError, PropertyReservedError } from './images.errors.js';
+import type { ImageProperties, UpdateImage } from './images.types.js';
+
+/** Most properties, tags and members on one image. */
+export const IMAGE_PROPERTIES_MAX = 128;
+export const IMAGE_TAGS_MAX = 128;
+export const IMAGE_MEMBERS_MAX = 128;
+
+const LONGEST_NAME = 255;
+const RESERVED = /^(kiln_|os_glance)/;
+/** Names of an image's own attributes: a property of that name could not be told from the attribute. */
+const ATTRIBUTES: ReadonlySet<string> = new Set([
+  'id',
+  'name',
+  'owner',
+  'status',
+  'visibility',
+  'protected',
+  'os_hidden',
+  'disk_format',
+  'container_format',
+  'min_disk',
+  'min_ram',
+  'tags',
+  'size',
+  'virtual_size',
+  'checksum',
+  'os_hash_algo',
+  'os_hash_value',
+  'created_at',
+  'updated_at',
+  'deleted',
+  'deleted_at',
+  'self',
+  'file',
+  'schema',
+  'direct_url',
+  'stores',
+  'location',
+  'locations',
+]);
+/** Text that PostgreSQL cannot hold. */
+const UNSTORABLE = /\0|\p{Surrogate}/u;
+
+/** Whether only Kiln writes a property. */
+export function isReservedProperty(name: string): boolean {
+  return RESERVED.test(name);
+}
+
+/**
+ * Checks properties that a user wants to write.
+ * @throws PropertyReservedError, PropertyInvalidError
+ */
+export function checkWritable(properties: ImageProperties): void {
+  for (const [name, value] of Object.entries(properties)) {
+    if (isReservedProperty(name)) throw new PropertyReservedError(name);
+    if (ATTRIBUTES.has(name)) throw new PropertyInvalidError(name, 'this is an attribute of every image');
+    if (name === '') throw new PropertyInvalidError(name, 'it needs a name');
+    if ([...name].length > LONGEST_NAME)
+      throw new PropertyInvalidError(name, `the name is over ${LONGEST_NAME} characters`);
+    if (UNSTORABLE.test(name) || UNSTORABLE.test(value)) {
+      throw new PropertyInvalidError(name, 'it has characters that cannot be kept');
+    }
+  }
+}
+
+/** @throws ImageQuotaExceededError too many properties; Kiln's own do not count */
+export function checkPropertyCount(properties: ImageProperties): void {
+  const count = Object.keys(properties).filter((name) => !isReservedProperty(name)).length;
+  if (count > IMAGE_PROPERTIES_MAX) throw new ImageQuotaExceededError('properties', IMAGE_PROPERTIES_MAX, count);
+}
+
+/** Each tag once, in the order of first mention. @throws ImageQuotaExceededError */
+export function distinctTags(tags: readonly string[]): string[] {
+  const distinct = [...new Set(tags)];
+  if (distinct.length > IMAGE_TAGS_MAX) throw new ImageQuotaExceededError('tags', IMAGE_TAGS_MAX, distinct.length);
+  return distinct;
+}
+
+/**
+ * The properties as a change leaves them.
+ * @throws PropertyReservedError, PropertyInvalidError, ImageQuotaExceededError
+ */
+export function applyToProperties(properties: ImageProperties, change: UpdateImage): ImageProperties {
+  const { setProperties = {}, removeProperties = [] } = change;
+  checkWritable(setProperties);
+  const reserved = removeProperties.find(isReservedProperty);
+  if (reserved !== undefined) throw new PropertyReservedError(reserved);
+  const result = new Map(Object.entries(properties));
+  removeProperties.forEach((name) => result.delete(name));
+  Object.entries(setProperties).forEach(([name, value]) => result.set(name, value));
+  // Removing is always allowed, also while there are too many.
+  if (Object.keys(setProperties).length > 0) checkPropertyCount(Object.fromEntries(result));
+  return Object.fromEntries(result);
+}

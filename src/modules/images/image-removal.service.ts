@@ -1,0 +1,110 @@
+import { Injectable } from '@nestjs/common';
+import { isUuid } from '../../common/ids.js';
+import { Config } from '../../config/config.js';
+import { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { Outbox } from '../../platform/events/outbox.js';
+import { ArtifactsService } from '../artifacts/index.js';
+import { type Actor, Actor as Actors, Ledger } from '../tenancy/index.js';
+import type { Image } from './image.entity.js';
+import { ImageNotFoundError } from './images.errors.js';
+import { ImagesPolicy } from './images.policy.js';
+import { ImagesRepository } from './images.repository.js';
+import { RECEIVING } from './images.types.js';
+
+const SWEEP_BATCH = 100;
+
+/**
+ * Deletes images, and purges them when their retention ends.
+ *
+ * A delete takes the image out of its project's usage and out of every list; all of it stays, so that it could come
+ * back as it was. A purge removes its bytes and leaves a tombstone.
+ */
+@Injectable()
+export class ImageRemovalService {
+  constructor(
+    private readonly images: ImagesRepository,
+    private readonly policy: ImagesPolicy,
+    private readonly artifacts: ArtifactsService,
+    private readonly ledger: Ledger,
+    private readonly uow: UnitOfWork,
+    private readonly outbox: Outbox,
+    private readonly config: Config,
+  ) {}
+
+  /** @see ImagesService.delete */
+  async delete(actor: Actor, imageId: string): Promise<void> {
+    const deleted = await this.uow.run(async () => {
+      const sighting = isUuid(imageId, true) ? await this.images.findForUpdate(imageId, actor.projectId) : null;
+      if (!sighting) throw new ImageNotFoundError(imageId);
+      this.policy.checkDelete(actor, sighting);
+      await this.softDelete(actor, sighting.image);
+      if (this.config.deletedRetentionMs === 0) await this.purgeDeleted(actor, imageId);
+      return sighting.image;
+    });
+    if (deleted.projectId !== null) await this.purgeBeyondLimit(actor, deleted.projectId);
+  }
+
+  /** Removes a deleted image for good; nothing happens if it is not (or no longer) deleted. */
+  purge(actor: Actor, imageId: string): Promise<void> {
+    return this.uow.run(() => this.purgeDeleted(actor, imageId));
+  }
+
+  /** Purges what was deleted long enough ago, and what is too much; any number of processes may do so at once. */
+  async sweep(): Promise<number> {
+    const actor = Actors.system('retention');
+    let purged = 0;
+    const { deletedRetentionMs } = this.config;
+    if (deletedRetentionMs !== null) {
+      for (let batch = SWEEP_BATCH; batch === SWEEP_BATCH; purged += batch) {
+        const expired = await this.images.findExpired(deletedRetentionMs, SWEEP_BATCH);
+        for (const imageId of expired) await this.purge(actor, imageId);
+        batch = expired.length;
+      }
+    }
+    for (const { projectId } of await this.images.projectsWithDeletedBytes()) {
+      purged += await this.purgeBeyondLimit(actor, projectId);
+    }
+    return purged;
+  }
+
+  private async softDelete(actor: Actor, image: Image): Promise<void> {
+    await this.images.markDeleted(image.id);
+    for (const fileId of await this.images.filesOf(image.id)) await this.artifacts.discharge(fileId);
+    for (const artifactId of await this.images.ownArtifacts(image.id, 'live')) {
+      await this.artifacts.moveToDeleted(artifactId);
+    }
+    if (RECEIVING.includes(image.status)) await this.ledger.release(image.projectId, 'uploads', 1);
+    await this.ledger.release(image.projectId, 'images', 1);
+    await this.record('image.deleted', actor, image);
+  }
+
+  private async purgeDeleted(actor: Actor, imageId: string): Promise<void> {
+    const image = await this.images.findDeletedForUpdate(imageId);
+    if (!image) return;
+    const files = await this.images.filesOf(imageId);
+    const artifacts = await this.images.ownArtifacts(imageId, 'any');
+    await this.images.purge(image);
+    for (const artifactId of artifacts) await this.artifacts.remove(artifactId);
+    for (const fileId of files) await this.artifacts.unreference(fileId);
+    await this.record('image.purged', actor, image);
+  }
+
+  /** A project's deleted bytes never exceed its own storage limit: the oldest go first. */
+  private async purgeBeyondLimit(actor: Actor, projectId: string): Promise<number> {
+    const usage = await this.ledger.find(projectId, 'storage_bytes');
+    if (usage?.maximum == null) return 0;
+    const surplus = await this.images.findDeletedBeyond(projectId, usage.maximum);
+    for (const imageId of surplus) await this.purge(actor, imageId);
+    return surplus.length;
+  }
+
+  private record(kind: string, actor: Actor, image: Image): Promise<void> {
+    return this.outbox.record({
+      kind,
+      noun: 'image',
+      nounId: image.id,
+      projectId: image.projectId,
+      actorId: actor.id,
+    });
+  }
+}

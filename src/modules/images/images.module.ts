@@ -1,0 +1,30 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { ArtifactsModule } from '../artifacts/index.js';
+import { TenancyModule } from '../tenancy/index.js';
+import { ImageDataService } from './data/image-data.service.js';
+import { Image } from './image.entity.js';
+import { ImageListRepository } from './image-list.repository.js';
+import { ImageRemovalService } from './image-removal.service.js';
+import { ImagesPolicy } from './images.policy.js';
+import { ImagesRepository } from './images.repository.js';
+import { ImagesService } from './images.service.js';
+import { ImageMember } from './members/image-member.entity.js';
+import { ImageMembersRepository } from './members/image-members.repository.js';
+import { ImageMembersService } from './members/image-members.service.js';
+
+@Module({
+  imports: [TypeOrmModule.forFeature([Image, ImageMember]), TenancyModule, ArtifactsModule],
+  providers: [
+    ImagesService,
+    ImageDataService,
+    ImageMembersService,
+    ImageRemovalService,
+    ImagesPolicy,
+    ImagesRepository,
+    ImageListRepository,
+    ImageMembersRepository,
+  ],
+  exports: [ImagesService, ImageDataService, ImageMembersService, ImageRemovalService],
+})
+export class ImagesModule {}

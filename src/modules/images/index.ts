@@ -1,0 +1,52 @@
+export { ImageDataService, type ImageDownload } from './data/image-data.service.js';
+export { Image } from './image.entity.js';
+export { IMAGE_MEMBERS_MAX, IMAGE_PROPERTIES_MAX, IMAGE_TAGS_MAX, isReservedProperty } from './image-properties.js';
+export { ImageRemovalService } from './image-removal.service.js';
+export { hasData, IMAGE_STATUSES, type ImageStatus } from './image-status.js';
+export {
+  ImageActionForbiddenError,
+  ImageBusyError,
+  ImageDeactivatedError,
+  ImageForbiddenError,
+  ImageFormatFixedError,
+  ImageFormatsMissingError,
+  ImageGoneError,
+  ImageIdTakenError,
+  ImageMarkerNotFoundError,
+  ImageNotFoundError,
+  ImageNotSharedError,
+  ImageProtectedError,
+  ImageQuotaExceededError,
+  ImageStatusConflictError,
+  ImageTooLargeError,
+  MemberExistsError,
+  MemberNotFoundError,
+  PropertyInvalidError,
+  PropertyReservedError,
+  TagNotFoundError,
+  UnknownStoreError,
+} from './images.errors.js';
+export { ImagesModule } from './images.module.js';
+export { ImagesService } from './images.service.js';
+export {
+  type CreateImage,
+  IMAGE_SORT_KEYS,
+  type ImageAttributes,
+  type ImageFilter,
+  type ImageOrigin,
+  type ImageProperties,
+  type ImageQuery,
+  type ImageScope,
+  type ImageSortKey,
+  type ImageStreamQuery,
+  MEMBER_STATUSES,
+  type MemberStatus,
+  type NumberRange,
+  type TimeRange,
+  type UpdateImage,
+  type UploadImage,
+  VISIBILITIES,
+  type Visibility,
+} from './images.types.js';
+export { ImageMember } from './members/image-member.entity.js';
+export { ImageMembersService } from './members/image-members.service.js';
