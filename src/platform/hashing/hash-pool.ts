@@ -51,6 +51,7 @@ export class HashPool {
   private readonly idleMs: number;
   private idleTimer: NodeJS.Timeout | undefined;
   private nextStream = 1;
+  private idleWaiters: (() => void)[] = [];
 
   constructor(options: { threads?: number; slots?: number; idleMs?: number } = {}) {
     this.maxThreads = options.threads ?? Math.min(availableParallelism(), 16);
@@ -66,6 +67,16 @@ export class HashPool {
    */
   start(algorithms: readonly HashAlgorithm[], options: { beforeBytes?: BeforeBytes } = {}): StreamHasher {
     return new StreamHasher(this.open(algorithms), options.beforeBytes);
+  }
+
+  /** Threads that run now. */
+  get threadCount(): number {
+    return this.threads.size;
+  }
+
+  /** Resolves when no thread is left, which is some time after the last stream ended. */
+  async whenIdle(): Promise<void> {
+    while (this.threads.size > 0) await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
   }
 
   /** Ends all threads; streams under way fail. The pool can be used again. */
@@ -226,5 +237,6 @@ export class HashPool {
     // Out of the set first, so that no stream starts on a thread that is about to end.
     for (const thread of idle) this.threads.delete(thread);
     await Promise.all(idle.map((thread) => thread.worker.terminate()));
+    for (const resolve of this.idleWaiters.splice(0)) resolve();
   }
 }

@@ -46,6 +46,8 @@ export class StreamHasher extends Transform {
     });
     // A failure reaches whoever consumes the stream; who does not ask for digests need not hear of it twice.
     this.result.catch(() => undefined);
+    // A client may hang up before anybody consumes the stream, which must not end the process.
+    this.on('error', () => undefined);
   }
 
   /** Bytes that have come so far. */

@@ -38,11 +38,14 @@ export class ObjectRangeError extends RangeUnsatisfiableError {
   }
 }
 
+/** What the S3 client puts before the message of an error of the connection. */
+const SDK_WRAPPING = /^AWS SDK error wrapper for (Error: )?/;
+
 /** The store does not answer, refuses the credentials, or fails in a way that is not the caller's. */
 export class StoreUnavailableError extends UnavailableError {
   override readonly code: string = 'object_store.unavailable';
   constructor(storeId: string, doing: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(SDK_WRAPPING, '');
     super(`The object store ${storeId} failed ${doing}: ${reason}`, { store: storeId }, { cause });
   }
 }

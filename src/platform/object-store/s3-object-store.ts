@@ -142,7 +142,12 @@ export class S3ObjectStore extends ObjectStore {
           Range: range && `bytes=${range.start}-${range.end}`,
         }),
       );
-      return new ReadableObject(answer.Body as Readable, (error) => this.failure('reading', error, key));
+      const body = answer.Body as Readable;
+      if (range && (answer.ContentLength ?? 0) > range.end - range.start + 1) {
+        body.destroy();
+        throw new Error(`${answer.ContentLength} bytes came for the range ${range.start}-${range.end}`);
+      }
+      return new ReadableObject(body, (error) => this.failure('reading', error, key));
     } catch (error) {
       const status = statusOf(error);
       if (status === 416 || nameOf(error) === 'InvalidRange') {
