@@ -66,7 +66,6 @@ export class CreateTenancy1767225600000 implements MigrationInterface {
         project_id text REFERENCES projects (id) ON DELETE CASCADE,
         scope text NOT NULL CHECK (scope IN ('project', 'domain', 'system', 'unscoped')),
         methods text[] NOT NULL,
-        roles text[] NOT NULL,
         audit_ids text[] NOT NULL,
         application_credential_id text REFERENCES application_credentials (id) ON DELETE CASCADE,
         issued_at timestamptz(6) NOT NULL,

@@ -1,6 +1,17 @@
 export { Actor, ROLES, withImplied, type Role } from './actor.js';
 export { Ledger, type Usage } from './ledger.js';
-export { ProjectsService, type DeclareProject, type Project, type ProjectFilter } from './projects.service.js';
+export {
+  PROJECT_LIST_MAXIMUM,
+  ProjectsService,
+  type DeclareProject,
+  type Project,
+  type ProjectFilter,
+} from './projects.service.js';
 export { QUANTITIES, type Limits, type Quantity } from './quantity.js';
-export { LimitExceededError, NotPermittedError, ProjectNameTakenError, ProjectNotFoundError } from './tenancy.errors.js';
+export {
+  LimitExceededError,
+  NotPermittedError,
+  ProjectNameTakenError,
+  ProjectNotFoundError,
+} from './tenancy.errors.js';
 export { TenancyModule } from './tenancy.module.js';

@@ -68,14 +68,15 @@ export class Ledger {
     );
   }
 
-  /** Opens a project's ledger if needed and sets its limits; absent quantities become unlimited. */
-  async setLimits(projectId: string, limits: Limits): Promise<void> {
-    await this.database.run(
+  /** Opens a project's ledger if needed and sets its limits; absent quantities become unlimited. Returns whether anything changed. */
+  async setLimits(projectId: string, limits: Limits): Promise<boolean> {
+    const changed = await this.database.run(
       `INSERT INTO project_usage (project_id, quantity, maximum)
        SELECT $1, quantity, maximum FROM unnest($2::text[], $3::bigint[]) AS wanted (quantity, maximum)
        ON CONFLICT (project_id, quantity) DO UPDATE SET maximum = excluded.maximum
        WHERE project_usage.maximum IS DISTINCT FROM excluded.maximum`,
       [projectId, QUANTITIES, QUANTITIES.map((quantity) => limits[quantity] ?? null)],
     );
+    return changed > 0;
   }
 }

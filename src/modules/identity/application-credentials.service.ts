@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../common/clock.js';
+import { newHexId } from '../../common/ids.js';
+import { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { Outbox } from '../../platform/events/outbox.js';
+import type { Role } from '../tenancy/index.js';
+import { type ApplicationCredential, ApplicationCredentialsRepository } from './application-credentials.repository.js';
+import { ApplicationCredentialNotFoundError, InvalidApplicationCredentialError } from './identity.errors.js';
+import { IdentityPolicy } from './identity.policy.js';
+import { PasswordHasher } from './password-hasher.js';
+import type { Session } from './session.js';
+import { TokensService } from './tokens.service.js';
+import { type BoundedList, bounded, LIST_MAXIMUM, PASSWORD_MAXIMUM_LENGTH } from './users.service.js';
+
+const SECRET_BYTES = 64;
+
+/** An application credential to make, in the project of the caller's token. */
+export interface CreateApplicationCredential {
+  readonly name: string;
+  readonly description: string | null;
+  /** Made up when absent. */
+  readonly secret?: string;
+  /** All of the caller's when absent. */
+  readonly roles?: readonly Role[];
+  readonly unrestricted: boolean;
+  readonly expiresAt: Date | null;
+}
+
+/** Application credentials: how programs sign in without anybody's password. */
+@Injectable()
+export class ApplicationCredentialsService {
+  constructor(
+    private readonly credentials: ApplicationCredentialsRepository,
+    private readonly tokens: TokensService,
+    private readonly hasher: PasswordHasher,
+    private readonly policy: IdentityPolicy,
+    private readonly uow: UnitOfWork,
+    private readonly outbox: Outbox,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Makes a credential; its secret is told this once.
+   *
+   * @throws NotPermittedError for another user, or with a token of a restricted application credential
+   * @throws InvalidApplicationCredentialError no project in the caller's token, a role that it lacks, already expired
+   * @throws ApplicationCredentialNameTakenError
+   */
+  async create(
+    caller: Session,
+    userId: string,
+    wanted: CreateApplicationCredential,
+  ): Promise<{ credential: ApplicationCredential; secret: string }> {
+    this.policy.mayChangeCredentials(caller, userId, 'identity:create_application_credential');
+    const credential = this.compose(caller, wanted);
+    const secret = wanted.secret ?? randomBytes(SECRET_BYTES).toString('base64url');
+    const secretHash = await this.hasher.hash(secret);
+    await this.uow.run(async () => {
+      await this.credentials.insert({ ...credential, secretHash });
+      await this.record('application_credential.created', credential, caller);
+    });
+    return { credential, secret };
+  }
+
+  /**
+   * By name, at most `LIST_MAXIMUM`.
+   * @throws NotPermittedError somebody else's, and the caller is no administrator
+   */
+  async list(caller: Session, userId: string, name?: string): Promise<BoundedList<ApplicationCredential>> {
+    this.policy.self(caller, userId, 'identity:list_application_credentials');
+    return bounded(await this.credentials.list(userId, name, LIST_MAXIMUM + 1));
+  }
+
+  /**
+   * @throws NotPermittedError somebody else's, and the caller is no administrator
+   * @throws ApplicationCredentialNotFoundError
+   */
+  async get(caller: Session, userId: string, id: string): Promise<ApplicationCredential> {
+    this.policy.self(caller, userId, 'identity:get_application_credential');
+    const found = await this.credentials.find(id);
+    if (found?.userId !== userId) throw new ApplicationCredentialNotFoundError(id);
+    return found;
+  }
+
+  /**
+   * Removes a credential and ends its tokens.
+   *
+   * @throws NotPermittedError somebody else's, and the caller is no administrator, or with a token of a restricted one
+   * @throws ApplicationCredentialNotFoundError
+   */
+  async remove(caller: Session, userId: string, id: string): Promise<void> {
+    this.policy.mayChangeCredentials(caller, userId, 'identity:delete_application_credential');
+    await this.uow.run(async () => {
+      const credential = await this.get(caller, userId, id);
+      if (!(await this.credentials.remove(userId, id))) throw new ApplicationCredentialNotFoundError(id);
+      await this.record('application_credential.deleted', credential, caller);
+      await this.tokens.forgetAll();
+    });
+  }
+
+  private compose(caller: Session, wanted: CreateApplicationCredential): ApplicationCredential {
+    if (caller.scope.kind !== 'project') {
+      throw new InvalidApplicationCredentialError('it needs a token that is scoped to a project');
+    }
+    const missing = wanted.roles?.find((role) => !caller.roles.includes(role));
+    if (missing) throw new InvalidApplicationCredentialError(`Could not find role assignment with role: ${missing}`);
+    if (wanted.expiresAt && wanted.expiresAt <= this.clock.now()) {
+      throw new InvalidApplicationCredentialError('expires_at is in the past');
+    }
+    if (wanted.secret !== undefined && (wanted.secret === '' || wanted.secret.length > PASSWORD_MAXIMUM_LENGTH)) {
+      throw new InvalidApplicationCredentialError(`the secret must have 1 to ${PASSWORD_MAXIMUM_LENGTH} characters`);
+    }
+    return {
+      id: newHexId(),
+      userId: caller.user.id,
+      projectId: caller.scope.project.id,
+      name: wanted.name,
+      description: wanted.description,
+      roles: wanted.roles?.length ? wanted.roles : caller.roles,
+      unrestricted: wanted.unrestricted,
+      expiresAt: wanted.expiresAt,
+    };
+  }
+
+  private record(kind: string, credential: ApplicationCredential, caller: Session): Promise<void> {
+    return this.outbox.record({
+      kind,
+      noun: 'application_credential',
+      nounId: credential.id,
+      projectId: credential.projectId,
+      actorId: caller.user.id,
+      data: { name: credential.name, user_id: credential.userId },
+    });
+  }
+}

@@ -1,0 +1,107 @@
+import {
+  ConflictError,
+  ForbiddenError,
+  InvalidError,
+  NotFoundError,
+  UnauthenticatedError,
+  UnavailableError,
+} from '../../common/errors.js';
+
+/**
+ * A sign-in, or a token, that is not good. Wrong password, unknown user or project, no role, disabled: one error for
+ * all, so that nobody learns which.
+ */
+export class InvalidCredentialsError extends UnauthenticatedError {
+  override readonly code: string = 'identity.invalid_credentials';
+  constructor() {
+    super('The request you have made requires authentication.');
+  }
+}
+
+/** A sign-in method that Kiln does not offer; `details.methods` lists those it does. */
+export class UnsupportedSignInMethodError extends UnauthenticatedError {
+  override readonly code = 'identity.unsupported_method';
+  constructor(method: string, methods: readonly string[]) {
+    super(`The sign-in method ${method} is not offered`, { methods });
+  }
+}
+
+/** So many sign-ins wait already that another one would not be answered in time. */
+export class SignInBusyError extends UnavailableError {
+  override readonly code = 'identity.sign_in_busy';
+  constructor() {
+    super('Too many sign-ins at once; try again shortly');
+  }
+}
+
+/** Unknown, expired or revoked. */
+export class TokenNotFoundError extends NotFoundError {
+  override readonly code = 'identity.token_not_found';
+  constructor() {
+    super('Could not find token.');
+  }
+}
+
+/** A token that comes from an application credential is bound to its project and makes no other tokens. */
+export class TokenNotRescopableError extends ForbiddenError {
+  override readonly code = 'identity.token_not_rescopable';
+  constructor() {
+    super('A token of an application credential cannot be used to make another token.');
+  }
+}
+
+export class UserNotFoundError extends NotFoundError {
+  override readonly code = 'identity.user_not_found';
+  constructor(user: string) {
+    super(`Could not find user: ${user}.`, { user });
+  }
+}
+
+export class DomainNotFoundError extends NotFoundError {
+  override readonly code = 'identity.domain_not_found';
+  constructor(domain: string) {
+    super(`Could not find domain: ${domain}.`, { domain });
+  }
+}
+
+export class RoleNotFoundError extends NotFoundError {
+  override readonly code = 'identity.role_not_found';
+  constructor(role: string) {
+    super(`Could not find role: ${role}.`, { role });
+  }
+}
+
+export class ApplicationCredentialNotFoundError extends NotFoundError {
+  override readonly code = 'identity.application_credential_not_found';
+  constructor(credential: string) {
+    super(`Could not find Application Credential: ${credential}.`, { credential });
+  }
+}
+
+export class ApplicationCredentialNameTakenError extends ConflictError {
+  override readonly code = 'identity.application_credential_name_taken';
+  constructor(name: string) {
+    super(`The user has an application credential named ${name} already.`, { name });
+  }
+}
+
+/** What was asked of an application credential cannot be had. */
+export class InvalidApplicationCredentialError extends InvalidError {
+  override readonly code = 'identity.invalid_application_credential';
+  constructor(reason: string) {
+    super(`Invalid application credential: ${reason}.`);
+  }
+}
+
+/** A password that Kiln does not take. */
+export class InvalidPasswordError extends InvalidError {
+  override readonly code = 'identity.invalid_password';
+}
+
+/** The name or the id of a user belongs to another one. */
+export class UserTakenError extends ConflictError {
+  override readonly code = 'identity.user_taken';
+  constructor(name: string) {
+    super(`Another user is named ${name}`, { name });
+  }
+}

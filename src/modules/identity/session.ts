@@ -1,0 +1,31 @@
+import type { Actor, Project, Role } from '../tenancy/index.js';
+import type { Domain } from './domains.js';
+
+/** What a token is good for. */
+export type Scope =
+  | { readonly kind: 'project'; readonly project: Project }
+  | { readonly kind: 'domain'; readonly domain: Domain }
+  | { readonly kind: 'system' }
+  | { readonly kind: 'unscoped' };
+
+export type ScopeKind = Scope['kind'];
+
+/** A good token with all that it stands for, as of a few seconds ago at most. */
+export interface Session {
+  readonly user: { readonly id: string; readonly name: string; readonly domain: Domain };
+  readonly scope: Scope;
+  /** Implied ones included, strongest first; none when unscoped. */
+  readonly roles: readonly Role[];
+  readonly methods: readonly string[];
+  /** The token's own, then its parent's if it was made from another token. */
+  readonly auditIds: readonly string[];
+  readonly issuedAt: Date;
+  readonly expiresAt: Date;
+  readonly applicationCredential: {
+    readonly id: string;
+    readonly name: string;
+    readonly unrestricted: boolean;
+  } | null;
+  /** The same as the domain's use cases want it. */
+  readonly actor: Actor;
+}
