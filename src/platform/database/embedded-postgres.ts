@@ -200,6 +200,9 @@ async function launch(
     });
     let gone = false;
     void ended.then(() => (gone = true));
+    // From the first moment on: whoever starts Kiln may change their mind before the server is ready.
+    const forget = endWithThisProcess(child.pid);
+    void ended.then(forget);
     await new Promise((resolve) => child.once('spawn', resolve).once('error', resolve));
     await logFile.close();
     while (!gone && Date.now() < deadline) {
@@ -227,6 +230,19 @@ async function launch(
     const reason = failure?.message ?? /(?:FATAL|PANIC): +(.*)/.exec(told)?.[1] ?? 'it ended at once';
     throw new EmbeddedPostgresError(`the embedded PostgreSQL cannot start (${reason}): see ${files.logFile}`);
   }
+}
+
+/** @returns takes it back, once the process is gone */
+function endWithThisProcess(pid: number | undefined): () => void {
+  const interrupt = () => {
+    try {
+      if (pid !== undefined) process.kill(pid, 'SIGINT');
+    } catch {
+      // Gone already.
+    }
+  };
+  process.once('exit', interrupt);
+  return () => process.off('exit', interrupt);
 }
 
 async function rotateLog(path: string): Promise<void> {
@@ -332,20 +348,9 @@ async function createDatabase(admin: string, name: string, template?: string): P
 }
 
 async function present(files: ClusterFiles, server: Server & { reused: boolean }): Promise<EmbeddedPostgres> {
-  const interrupt = () => {
-    try {
-      process.kill(server.pid, 'SIGINT');
-    } catch {
-      // Gone already.
-    }
-  };
-  process.once('exit', interrupt);
+  const forget = server.child ? () => {} : endWithThisProcess(server.pid);
   let stopping: Promise<void> | undefined;
-  const stop = () =>
-    (stopping ??= (async () => {
-      await endServer(files, server);
-      process.off('exit', interrupt);
-    })());
+  const stop = () => (stopping ??= endServer(files, server).finally(forget));
 
   try {
     const admin = await urlOf(files, server.port, 'postgres');

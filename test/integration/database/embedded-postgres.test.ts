@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,10 +11,25 @@ import {
   type EmbeddedPostgres,
 } from '../../../src/platform/database/embedded-postgres.js';
 
+const COMPILED = join(import.meta.dirname, '../../../dist/src/platform/database/embedded-postgres.js');
+
 const isRoot = process.geteuid?.() === 0;
+const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
+const nobody = /^nobody:[^:]*:(\d+):(\d+)/m.exec(passwd);
+const account = nobody && { uid: Number(nobody[1]), gid: Number(nobody[2]) };
+
 const asRoot = (name: string, test: () => Promise<void>): void =>
   isRoot ? it(name, test) : it.skip(`${name} [runs as root only]`, test);
-const COMPILED = join(import.meta.dirname, '../../../dist/src/platform/database/embedded-postgres.js');
+
+/** Somebody else than root must be able to run the compiled sources: not so in a checkout below root's home. */
+const readableByOthers =
+  isRoot &&
+  account !== null &&
+  spawnSync(process.execPath, ['-e', 'fs.readFileSync(process.argv[1])', COMPILED], { ...account, cwd: '/' }).status ===
+    0;
+
+const asRootForOthers = (name: string, test: () => Promise<void>): void =>
+  readableByOthers ? it(name, test) : it.skip(`${name} [runs as root only, in a checkout that others can read]`, test);
 
 /** Starts the server of a data folder, prints what it got and stays. */
 const STARTER = `
@@ -48,10 +63,10 @@ describe('the embedded PostgreSQL', () => {
 
   async function startInAnotherProcess(
     dataDir: string,
-    account: { uid?: number; gid?: number } = {},
+    as: { uid?: number; gid?: number } = {},
   ): Promise<{ child: ChildProcess; url: string; reused: boolean }> {
     const child = spawn(process.execPath, ['--input-type=module', '-e', STARTER, COMPILED, dataDir], {
-      ...account,
+      ...as,
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -211,10 +226,10 @@ describe('the embedded PostgreSQL', () => {
     await expect(startEmbeddedPostgres({ dataDir: join(closed, 'data') })).rejects.toThrow(/which is gone: restore it/);
   });
 
-  asRoot('works for an ordinary user, and root can start what that user made', async () => {
-    const [, uid, gid] = /^nobody:[^:]*:(\d+):(\d+)/m.exec(await readFile('/etc/passwd', 'utf8'))!.map(Number);
+  asRootForOthers('works for an ordinary user, and root can start what that user made', async () => {
+    const { uid, gid } = account!;
     await chmod(folder, 0o700);
-    await chown(folder, uid!, gid!);
+    await chown(folder, uid, gid);
     const theirs = await startInAnotherProcess(folder, { uid, gid });
     await query(theirs.url, `CREATE TABLE kept AS SELECT 'here' AS word`);
     expect((await stat(join(folder, 'postgres', 'password'))).uid).toBe(uid);
