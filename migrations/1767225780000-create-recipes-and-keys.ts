@@ -21,6 +21,8 @@ export class CreateRecipesAndKeys1767225780000 implements MigrationInterface {
         deleted_at timestamptz(3)
       );
       CREATE INDEX recipes_created ON recipes (project_id, created_at, id) WHERE deleted_at IS NULL;
+      CREATE INDEX recipes_id ON recipes (project_id, id) WHERE deleted_at IS NULL;
+      CREATE INDEX recipes_all_created ON recipes (created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX recipes_name ON recipes (project_id, name, created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX recipes_arch ON recipes (project_id, arch, created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX recipes_type ON recipes (project_id, recipe_type, created_at, id) WHERE deleted_at IS NULL;
@@ -41,6 +43,8 @@ export class CreateRecipesAndKeys1767225780000 implements MigrationInterface {
         deleted_at timestamptz(3)
       );
       CREATE INDEX keys_created ON keys (project_id, created_at, id) WHERE deleted_at IS NULL;
+      CREATE INDEX keys_id ON keys (project_id, id) WHERE deleted_at IS NULL;
+      CREATE INDEX keys_all_created ON keys (created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX keys_name ON keys (project_id, name, created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX keys_deleted ON keys (project_id, created_at, id) WHERE deleted_at IS NOT NULL;
       CREATE INDEX keys_retention ON keys (deleted_at) WHERE deleted_at IS NOT NULL;

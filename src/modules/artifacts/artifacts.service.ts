@@ -20,8 +20,16 @@ import { FileWriter, type StoreFile } from './file-writer.js';
 import type { CompleteFile, StoredFile } from './stored-file.entity.js';
 import { StoredFilesRepository } from './stored-files.repository.js';
 
-/** Says what refers to an artifact (`recipe 7d0c…`), or null when nothing that it knows of does. */
-export type ReferenceChecker = (artifact: Artifact) => Promise<string | null>;
+/** What refers to an artifact. */
+export interface ArtifactUser {
+  readonly noun: 'image' | 'recipe' | 'job';
+  readonly id: string;
+  /** False for what is soft-deleted: it keeps the artifact, but does not hold it at its place. */
+  readonly live: boolean;
+}
+
+/** Says what refers to an artifact, as far as one module knows. */
+export type ReferenceChecker = (artifact: Artifact) => Promise<readonly ArtifactUser[]>;
 
 /** What is said of the bytes at an address. */
 export interface ArtifactContent {
@@ -238,14 +246,16 @@ export class ArtifactsService {
   }
 
   /**
-   * Moves an address below `deleted/`, as a delete does, and stops charging for it. Where another deleted one lies
-   * there already, the artifact's id comes between. Moved ones stay where they are.
+   * Moves an address below `deleted/`, as the delete of its user does, and stops charging for it. Where another deleted
+   * one lies there already, the artifact's id comes between. One that something else alive refers to stays where it is,
+   * as does one that was moved before. Call it when its user counts as deleted.
    */
   moveToDeleted(artifactId: string): Promise<Artifact> {
     return this.uow.run(async () => {
       const artifact = await this.artifacts.lockById(artifactId);
       if (!artifact) throw new ArtifactNotFoundError(artifactId);
-      if (artifact.movedFromKey !== null) return artifact;
+      const users = await this.usersOf(artifact);
+      if (artifact.movedFromKey !== null || users.some((user) => user.live && user.noun !== 'job')) return artifact;
       const key = DELETED_PREFIX + artifact.key;
       const taken = await this.artifacts.find(artifact.projectId, { bucket: artifact.bucket, key });
       const free = taken ? `${DELETED_PREFIX}${artifact.id}/${artifact.key}` : key;
@@ -325,10 +335,14 @@ export class ArtifactsService {
   }
 
   private async refuseUsed(artifact: Artifact): Promise<void> {
-    for (const checker of this.checkers) {
-      const user = await checker(artifact);
-      if (user !== null) throw new ArtifactInUseError(formatAddress(artifact), user);
-    }
+    const [user] = await this.usersOf(artifact);
+    if (user) throw new ArtifactInUseError(formatAddress(artifact), `${user.noun} ${user.id}`);
+  }
+
+  private async usersOf(artifact: Artifact): Promise<ArtifactUser[]> {
+    const users: ArtifactUser[] = [];
+    for (const checker of this.checkers) users.push(...(await checker(artifact)));
+    return users;
   }
 
   private record(kind: string, actorId: string, artifact: Artifact): Promise<void> {

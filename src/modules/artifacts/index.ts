@@ -16,6 +16,7 @@ export { ArtifactsModule } from './artifacts.module.js';
 export {
   type ArtifactContent,
   ArtifactsService,
+  type ArtifactUser,
   type ArtifactWithFile,
   type ReferenceChecker,
 } from './artifacts.service.js';

@@ -1,0 +1,105 @@
+import { Injectable } from '@nestjs/common';
+import { isUuid, newId } from '../../common/ids.js';
+import { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { Outbox } from '../../platform/events/outbox.js';
+import { type Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
+import type { Key } from './key.entity.js';
+import { KeyMarkerNotFoundError, KeyNotFoundError } from './keys.errors.js';
+import { KeysRepository } from './keys.repository.js';
+import type { CreateKey, KeyQuery } from './keys.types.js';
+
+/** Public keys of projects. Readers see their project's, members change them, administrators see and change all. */
+@Injectable()
+export class KeysService {
+  constructor(
+    private readonly keys: KeysRepository,
+    private readonly ledger: Ledger,
+    private readonly uow: UnitOfWork,
+    private readonly outbox: Outbox,
+  ) {}
+
+  /**
+   * Adds a key to the actor's project.
+   * @throws NotPermittedError, LimitExceededError
+   */
+  create(actor: Actor, wanted: CreateKey): Promise<Key> {
+    const projectId = ownProject(actor, 'keys:create');
+    return this.uow.run(async () => {
+      await this.ledger.reserve(projectId, 'keys', 1);
+      const key = await this.keys.insert({ id: newId(), projectId, ...wanted });
+      await this.record('key.created', actor, key);
+      return key;
+    });
+  }
+
+  /** @throws KeyNotFoundError unknown, deleted, or another project's */
+  async get(actor: Actor, keyId: string): Promise<Key> {
+    const key = isUuid(keyId) ? await this.keys.find(keyId) : null;
+    if (!key || !maySee(actor, key)) throw new KeyNotFoundError(keyId);
+    return key;
+  }
+
+  /** At most `limit` keys. @throws KeyMarkerNotFoundError */
+  async list(actor: Actor, query: KeyQuery, limit: number): Promise<Key[]> {
+    checkScope(actor, query.projectId);
+    return this.keys.page(query, limit, await this.marker(query));
+  }
+
+  /** Every key of the list, read as it is consumed. @throws KeyMarkerNotFoundError */
+  async *stream(actor: Actor, query: KeyQuery): AsyncGenerator<Key> {
+    checkScope(actor, query.projectId);
+    yield* this.keys.stream(query, await this.marker(query));
+  }
+
+  /**
+   * Deletes a key softly. Jobs that use it have copied its text, so they go on.
+   * @throws KeyNotFoundError, NotPermittedError
+   */
+  delete(actor: Actor, keyId: string): Promise<void> {
+    return this.uow.run(async () => {
+      const key = await this.get(actor, keyId);
+      if (!actor.isAdmin && !actor.hasIn(key.projectId, 'member')) throw new NotPermittedError('keys:delete');
+      if (!(await this.keys.markDeleted(key.id))) throw new KeyNotFoundError(keyId);
+      await this.ledger.release(key.projectId, 'keys', 1);
+      await this.record('key.deleted', actor, key);
+    });
+  }
+
+  /** Deletes every key of the actor's project softly, each on its own. @throws NotPermittedError */
+  async deleteAll(actor: Actor): Promise<void> {
+    const projectId = ownProject(actor, 'keys:delete');
+    for await (const key of this.keys.stream({ projectId, filter: {}, sort: [] }, null)) {
+      await this.delete(actor, key.id).catch(ignoreGone);
+    }
+  }
+
+  private async marker({ marker, projectId }: KeyQuery): Promise<Key | null> {
+    if (marker === undefined) return null;
+    const key = isUuid(marker) ? await this.keys.findEvenDeleted(marker) : null;
+    if (!key || (projectId !== null && key.projectId !== projectId)) throw new KeyMarkerNotFoundError(marker);
+    return key;
+  }
+
+  private record(kind: string, actor: Actor, key: Key): Promise<void> {
+    const { id, projectId, name } = key;
+    return this.outbox.record({ kind, noun: 'key', nounId: id, projectId, actorId: actor.id, data: { name } });
+  }
+}
+
+function ownProject(actor: Actor, action: string): string {
+  if (!actor.has('member')) throw new NotPermittedError(action);
+  return actor.projectId!;
+}
+
+function maySee(actor: Actor, key: Key): boolean {
+  return actor.isAdmin || actor.hasIn(key.projectId, 'reader');
+}
+
+function checkScope(actor: Actor, projectId: string | null): void {
+  if (!actor.isAdmin && !actor.hasIn(projectId, 'reader')) throw new NotPermittedError('keys:list');
+}
+
+/** Somebody else deleted it first. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof KeyNotFoundError)) throw error;
+}

@@ -1,0 +1,203 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { isUuid, newId } from '../../common/ids.js';
+import { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { Outbox } from '../../platform/events/outbox.js';
+import { type Artifact, ArtifactsService, type ArtifactUser, formatAddress, parseAddress } from '../artifacts/index.js';
+import { type Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
+import type { Recipe } from './recipe.entity.js';
+import {
+  RecipeArchiveMissingError,
+  RecipeLinkFixedError,
+  RecipeLinkTakenError,
+  RecipeMarkerNotFoundError,
+  RecipeNotFoundError,
+} from './recipes.errors.js';
+import { RecipesRepository } from './recipes.repository.js';
+import type { CreateRecipe, RecipeLink, RecipeQuery, UpdateRecipe } from './recipes.types.js';
+
+/** Recipes of projects. Readers see their project's, members change them, administrators see and change all. */
+@Injectable()
+export class RecipesService implements OnModuleInit {
+  constructor(
+    private readonly recipes: RecipesRepository,
+    private readonly artifacts: ArtifactsService,
+    private readonly ledger: Ledger,
+    private readonly uow: UnitOfWork,
+    private readonly outbox: Outbox,
+  ) {}
+
+  onModuleInit(): void {
+    this.artifacts.registerReferenceChecker((artifact) => this.usersOf(artifact));
+  }
+
+  /**
+   * Adds a recipe to the actor's project, with or without its archive.
+   *
+   * @throws NotPermittedError, LimitExceededError
+   * @throws RecipeLinkTakenError, RecipeArchiveMissingError, MalformedAddressError of the link
+   */
+  create(actor: Actor, { link, ...wanted }: CreateRecipe): Promise<Recipe> {
+    if (!actor.has('member')) throw new NotPermittedError('recipes:create');
+    const projectId = actor.projectId!;
+    return this.uow.run(async () => {
+      await this.ledger.reserve(projectId, 'recipes', 1);
+      const archive = link ? await this.checkLink(projectId, link) : null;
+      const recipe = await this.recipes.insert({
+        id: newId(),
+        projectId,
+        ...wanted,
+        linkPath: link?.path ?? null,
+        linkEtag: link?.etag ?? null,
+        artifactId: archive?.id ?? null,
+      });
+      await this.record('recipe.created', actor, recipe);
+      return recipe;
+    });
+  }
+
+  /** @throws RecipeNotFoundError unknown, deleted, or another project's */
+  async get(actor: Actor, recipeId: string): Promise<Recipe> {
+    const recipe = isUuid(recipeId) ? await this.recipes.find(recipeId) : null;
+    if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
+    return recipe;
+  }
+
+  /** As `get`, for whoever is about to change it. @throws RecipeNotFoundError, NotPermittedError */
+  async getForUpdate(actor: Actor, recipeId: string): Promise<Recipe> {
+    const recipe = await this.get(actor, recipeId);
+    checkModify(actor, recipe, 'recipes:update');
+    return recipe;
+  }
+
+  /** At most `limit` recipes. @throws RecipeMarkerNotFoundError */
+  async list(actor: Actor, query: RecipeQuery, limit: number): Promise<Recipe[]> {
+    checkScope(actor, query.projectId);
+    return this.recipes.page(query, limit, await this.marker(query));
+  }
+
+  /** Every recipe of the list, read as it is consumed. @throws RecipeMarkerNotFoundError */
+  async *stream(actor: Actor, query: RecipeQuery): AsyncGenerator<Recipe> {
+    checkScope(actor, query.projectId);
+    yield* this.recipes.stream(query, await this.marker(query));
+  }
+
+  /**
+   * Changes a recipe, as a whole or not at all. A link can be set once; the same link again changes nothing.
+   *
+   * @throws RecipeNotFoundError, NotPermittedError
+   * @throws RecipeLinkFixedError it has another link
+   * @throws RecipeLinkTakenError, RecipeArchiveMissingError, MalformedAddressError of a new link
+   */
+  update(actor: Actor, recipeId: string, change: UpdateRecipe): Promise<Recipe> {
+    return this.uow.run(async () => {
+      const recipe = await this.locked(actor, recipeId, 'recipes:update');
+      recipe.arch = change.arch ?? recipe.arch;
+      recipe.requireDkms = change.requireDkms ?? recipe.requireDkms;
+      recipe.templateDictionary = change.templateDictionary ?? recipe.templateDictionary;
+      if (change.link) await this.setLink(recipe, change.link);
+      const saved = await this.recipes.save(recipe);
+      await this.record('recipe.updated', actor, saved);
+      return saved;
+    });
+  }
+
+  /**
+   * Deletes a recipe softly; its archive moves below `deleted/` unless something else alive needs it where it is. Jobs
+   * under way have the archive and go on.
+   *
+   * @throws RecipeNotFoundError, NotPermittedError
+   */
+  delete(actor: Actor, recipeId: string): Promise<void> {
+    return this.uow.run(async () => {
+      const recipe = await this.locked(actor, recipeId, 'recipes:delete');
+      await this.recipes.markDeleted(recipe.id);
+      if (recipe.artifactId !== null) {
+        const archive = await this.artifacts.moveToDeleted(recipe.artifactId);
+        const moved = formatAddress(archive);
+        if (moved !== recipe.linkPath) await this.recipes.changeLink(recipe.id, moved, archive.etag);
+      }
+      await this.ledger.release(recipe.projectId, 'recipes', 1);
+      await this.record('recipe.deleted', actor, recipe);
+    });
+  }
+
+  /** Deletes every recipe of the actor's project softly, each on its own. @throws NotPermittedError */
+  async deleteAll(actor: Actor): Promise<void> {
+    if (!actor.has('member')) throw new NotPermittedError('recipes:delete');
+    const everything = { projectId: actor.projectId, filter: {}, sort: [] };
+    for await (const recipe of this.recipes.stream(everything, null)) {
+      await this.delete(actor, recipe.id).catch(ignoreGone);
+    }
+  }
+
+  /** What lies at the recipe's link; null when it has none. */
+  async archive(recipe: Recipe): Promise<Artifact | null> {
+    return recipe.artifactId === null ? null : this.artifacts.getArtifact(recipe.artifactId);
+  }
+
+  private async locked(actor: Actor, recipeId: string, action: string): Promise<Recipe> {
+    const recipe = isUuid(recipeId) ? await this.recipes.lock(recipeId) : null;
+    if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
+    checkModify(actor, recipe, action);
+    return recipe;
+  }
+
+  private async setLink(recipe: Recipe, link: RecipeLink): Promise<void> {
+    if (recipe.linkPath !== null) {
+      if (recipe.linkPath === link.path && recipe.linkEtag === link.etag) return;
+      throw new RecipeLinkFixedError(recipe.id, recipe.linkPath);
+    }
+    const archive = await this.checkLink(recipe.projectId, link);
+    recipe.linkPath = link.path;
+    recipe.linkEtag = link.etag;
+    recipe.artifactId = archive.id;
+  }
+
+  private async checkLink(projectId: string, { path }: RecipeLink): Promise<Artifact> {
+    if (await this.recipes.linkIsTaken(projectId, path)) throw new RecipeLinkTakenError(path);
+    const archive = await this.artifacts.hold(projectId, parseAddress(path));
+    if (!archive) throw new RecipeArchiveMissingError(path);
+    return archive;
+  }
+
+  private async marker({ marker, projectId }: RecipeQuery): Promise<Recipe | null> {
+    if (marker === undefined) return null;
+    const recipe = isUuid(marker) ? await this.recipes.findEvenDeleted(marker) : null;
+    if (!recipe || (projectId !== null && recipe.projectId !== projectId)) throw new RecipeMarkerNotFoundError(marker);
+    return recipe;
+  }
+
+  private async usersOf(artifact: Artifact): Promise<ArtifactUser[]> {
+    const recipes = await this.recipes.findByArtifact(artifact.id);
+    return recipes.map(({ id, deletedAt }) => ({ noun: 'recipe', id, live: deletedAt === null }));
+  }
+
+  private record(kind: string, actor: Actor, recipe: Recipe): Promise<void> {
+    const { id, projectId, name, linkPath } = recipe;
+    return this.outbox.record({
+      kind,
+      noun: 'recipe',
+      nounId: id,
+      projectId,
+      actorId: actor.id,
+      data: { name, link: linkPath },
+    });
+  }
+}
+
+function maySee(actor: Actor, recipe: Recipe): boolean {
+  return actor.isAdmin || actor.hasIn(recipe.projectId, 'reader');
+}
+
+function checkModify(actor: Actor, recipe: Recipe, action: string): void {
+  if (!actor.isAdmin && !actor.hasIn(recipe.projectId, 'member')) throw new NotPermittedError(action);
+}
+
+function checkScope(actor: Actor, projectId: string | null): void {
+  if (!actor.isAdmin && !actor.hasIn(projectId, 'reader')) throw new NotPermittedError('recipes:list');
+}
+
+/** Somebody else deleted it first. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof RecipeNotFoundError)) throw error;
+}
