@@ -26,7 +26,14 @@ function toFaults(errors: readonly ValidationError[]): FieldFaults {
   return Object.fromEntries(
     errors.map((error) => [
       error.property,
-      error.children && error.children.length > 0 ? toFaults(error.children) : Object.values(error.constraints ?? {}),
+      error.children && error.children.length > 0 ? toFaults(error.children) : ownFaults(error.constraints ?? {}),
     ]),
   );
+}
+
+/** A value that should have been an object has no fields to name, so its fault stands under `_schema`. */
+function ownFaults(constraints: Readonly<Record<string, string>>): string[] | FieldFaults {
+  const { nestedValidation, ...others } = constraints;
+  if (nestedValidation === undefined || constraints.isArray !== undefined) return Object.values(others);
+  return { _schema: [nestedValidation] };
 }

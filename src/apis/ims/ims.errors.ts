@@ -1,0 +1,39 @@
+import { InvalidError, UnprocessableError } from '../../common/errors.js';
+import type { FieldFaults } from '../shared/validation.js';
+
+/** A body that says nothing at all. @see Image Management Service v3, responses 400 */
+export class NoInputError extends InvalidError {
+  override readonly code = 'ims.no_input';
+  constructor() {
+    super(
+      'No input provided. Determine the specific information that is missing or invalid and then re-run the request with valid information.',
+    );
+  }
+}
+
+/** Fields that break their rules, all of them at once. @see Image Management Service v3, responses 422 */
+export class InvalidFieldsError extends UnprocessableError {
+  override readonly code = 'ims.invalid_fields';
+  constructor(errors: FieldFaults) {
+    super(
+      'Input data was understood, but failed validation. Re-run request with valid input values for the fields indicated in the response.',
+      { errors },
+    );
+  }
+}
+
+/** A body that nests deeper than any record of this API. */
+export class BodyTooDeepError extends InvalidError {
+  override readonly code = 'ims.body_too_deep';
+  constructor(levels: number) {
+    super(`The body may nest at most ${levels} levels deep`, { levels });
+  }
+}
+
+/** A query parameter that cannot be read, or asks for what there is not. */
+export class BadParameterError extends InvalidError {
+  override readonly code = 'ims.bad_parameter';
+  constructor(parameter: string, reason: string) {
+    super(`The query parameter ${parameter} ${reason}`, { parameter });
+  }
+}

@@ -1,0 +1,10 @@
+import { Text } from '../ims-fields.js';
+
+/** Body of POST /v3/public-keys. The text is not checked to be a key: clients store what they like. */
+export class CreatePublicKeyRequest {
+  @Text(1024)
+  name: string;
+
+  @Text(64 * 1024)
+  public_key: string;
+}
