@@ -1,0 +1,53 @@
+import {
+  type CallHandler,
+  type CanActivate,
+  createParamDecorator,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+} from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Observable } from 'rxjs';
+import { IdentityService, type Session } from '../../modules/identity/index.js';
+import { tokenOf } from '../shared/credentials.js';
+import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import { CredentialRequiredError } from '../shared/request-errors.js';
+
+interface SessionRequest extends AuthenticatedRequest {
+  session: Session;
+}
+
+/** Token in, session out: identity wants to know more of a token than whom it stands for. */
+@Injectable()
+export class IdentityGuard implements CanActivate {
+  constructor(private readonly identity: IdentityService) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<SessionRequest>();
+    const token = tokenOf(request);
+    if (token === null) throw new CredentialRequiredError();
+    request.session = await this.identity.session(token);
+    request.actor = request.session.actor;
+    return true;
+  }
+}
+
+/** The caller's session, behind `IdentityGuard`. */
+export const Caller = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): Session => context.switchToHttp().getRequest<SessionRequest>().session,
+);
+
+/** What every good answer of this face carries; bad ones get it from the face itself. */
+@Injectable()
+export class VaryByToken implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    void context.switchToHttp().getResponse<FastifyReply>().header('vary', 'X-Auth-Token');
+    return next.handle();
+  }
+}
+
+/** The token that a request asks about. */
+export function subjectTokenOf(request: FastifyRequest): string {
+  const header = request.headers['x-subject-token'];
+  return typeof header === 'string' ? header.trim() : '';
+}
