@@ -2,9 +2,9 @@
  * The program that runs as the first process of every sandbox. It is a text, because it is read by the sandbox's
  * Python and not by Node, and because only `.ts` files reach `dist/`.
  *
- * It gets one JSON object (the order) as the first line of its standard input, does the one step that this names and
- * tells events, one JSON object a line, on descriptor 5. Whatever it or its children print is the log. The end of its
- * input means that the worker is gone: it ends, and the PID namespace with it.
+ * It says that it has started, gets one JSON object (the order) as the first line of its standard input, does the one
+ * step that this names and tells events, one JSON object a line, on descriptor 4. Whatever it or its children print is
+ * the log. The end of its input means that the worker is gone: it ends, and the PID namespace with it.
  *
  * Written for Python 3.9 and newer with python3-jinja2 and python3-yaml.
  */
@@ -291,12 +291,12 @@ def render(order):
                 file.write(''.join(rendered))
         except Problem:
             raise
+        except jinja2.TemplateNotFound as error:
+            raise Problem('recipe.template_failed', "%s: the recipe has no template '%s'" % (where(error, path), shown(str(error))))
         except OSError as error:
             if error.errno in OUT_OF_DISK:
                 raise
             raise Problem('recipe.template_failed', '%s: %s' % (where(error, path), error.strerror or error))
-        except jinja2.TemplateNotFound as error:
-            raise Problem('recipe.template_failed', "%s: the recipe has no template '%s'" % (where(error, path), shown(str(error))))
         except Exception as error:
             text = str(error) or type(error).__name__
             raise Problem('recipe.template_failed', '%s: %s' % (where(error, path), shown(text.splitlines()[0])))
@@ -535,7 +535,8 @@ def leave_with_the_worker():
 def main():
     os.dup2(1, 2)
     # What runs in here must not be able to write reports.
-    os.set_inheritable(5, False)
+    os.set_inheritable(4, False)
+    tell(started=True)
     line = sys.stdin.buffer.readline()
     if not line.endswith(b'\n'):
         os._exit(137)
@@ -552,7 +553,7 @@ def main():
             raise
 
 
-REPORT = os.fdopen(5, 'w', encoding='utf-8')
+REPORT = os.fdopen(4, 'w', encoding='utf-8')
 main()
 `;
 

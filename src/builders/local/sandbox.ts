@@ -61,7 +61,7 @@ done
 shift
 # A program that was started in the namespace before the map was written has lost its rights. So one process holds the
 # namespace until it has its map, and the command enters it afterwards.
-coproc HOLDER { exec unshare --user -- sh -c 'echo; read -r _' 3<&- 4<&- 5<&-; }
+coproc HOLDER { exec unshare --user -- sh -c 'echo; read -r _' 3<&- 4<&-; }
 holder=$HOLDER_PID
 read -r _ <&"\${HOLDER[0]}"
 echo "0 $first $count" > /proc/$holder/uid_map
@@ -113,7 +113,7 @@ export class Sandbox {
       // Nothing of Kiln's own environment (it holds secrets) reaches the chain.
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LANG: 'C.UTF-8' },
       cwd: '/',
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe', run.network ? 'pipe' : 'ignore', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     });
     const execution = new Execution(child, run);
     return execution.finish();
@@ -127,7 +127,7 @@ export class Sandbox {
     const binds = this.binds(run);
     if (!isRoot()) {
       const enter = ['unshare', '--user', '--map-root-user', '--map-auto', '--'];
-      return ['setpriv', [...outer, ...enter, ...this.bubblewrap(run, binds)]];
+      return ['setpriv', [...outer, ...enter, ...this.bubblewrap(binds)]];
     }
     const stage = gatheringFolder(binds);
     const enter = ['unshare', '--mount', '--propagation', 'private', '--', 'bash', '-c', ENTER_AS_ROOT, 'kiln-enter'];
@@ -139,7 +139,7 @@ export class Sandbox {
       '--',
     );
     const gathered = binds.map((bind) => ({ ...bind, source: join(stage, bind.name) }));
-    return ['setpriv', [...outer, ...enter, ...this.bubblewrap(run, gathered)]];
+    return ['setpriv', [...outer, ...enter, ...this.bubblewrap(gathered)]];
   }
 
   private binds(run: SandboxRun): Bind[] {
@@ -160,7 +160,7 @@ export class Sandbox {
     return binds;
   }
 
-  private bubblewrap(run: SandboxRun, binds: readonly Bind[]): string[] {
+  private bubblewrap(binds: readonly Bind[]): string[] {
     const args = ['bwrap', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-net', '--hostname', 'build'];
     args.push('--die-with-parent', '--new-session', '--clearenv', '--cap-add', 'ALL');
     args.push('--setenv', 'PATH', '/opt/kiln/bin:/usr/sbin:/usr/bin:/sbin:/bin', '--setenv', 'HOME', '/root');
@@ -176,7 +176,7 @@ export class Sandbox {
     args.push('--proc', '/proc', '--dev', '/dev', '--size', String(64 * 2 ** 20), '--tmpfs', '/run');
     args.push('--perms', '0700', '--dir', '/root', '--perms', '0700', '--dir', '/root/.gnupg');
     for (const { source, target, writable } of binds) args.push(writable ? '--bind' : '--ro-bind', source, target);
-    args.push('--info-fd', '3', ...(run.network ? ['--block-fd', '4'] : []), '--chdir', '/job', '--');
+    args.push('--info-fd', '3', '--chdir', '/job', '--');
     args.push('/usr/bin/python3', '-I', '/opt/kiln/sandbox.py');
     return args;
   }
@@ -207,14 +207,26 @@ async function requireNetwork(): Promise<void> {
   );
 }
 
+/** One line of what the sandbox program tells. */
+interface ProgramEvent {
+  readonly started?: boolean;
+  readonly percent?: number;
+  readonly result?: Record<string, unknown>;
+  readonly code?: string;
+  readonly message?: string;
+}
+
 /** What is under way between the start of a sandbox and its end. */
 class Execution {
   /** The first process of the PID namespace; the start time tells it from a later one with the same id. */
   private sandbox: { readonly pid: number; readonly startTime: Promise<string | undefined> } | undefined;
   private network: ChildProcess | undefined;
-  private outcome: { result?: Record<string, unknown>; code?: string; message?: string } = {};
+  private outcome: ProgramEvent = {};
+  private started = false;
+  private begun = false;
   private errors = '';
   private networkFault: string | undefined;
+  private over = false;
 
   constructor(
     private readonly child: ChildProcess,
@@ -232,6 +244,7 @@ class Execution {
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     const end = await ended;
+    this.over = true;
     signal.removeEventListener('abort', stop);
     await this.endNetwork();
     await this.kill();
@@ -251,8 +264,6 @@ class Execution {
     const { stdin, stdout, stderr, stdio } = this.child;
     // The sandbox may end before it has read its order; `close` tells.
     stdin!.on('error', () => undefined);
-    // Left open on purpose: its end tells the sandbox that this process is gone.
-    stdin!.write(`${JSON.stringify(this.run.order)}\n`);
     const decoder = new StringDecoder('utf8');
     stdout!.on('data', (chunk: Buffer) => this.run.onOutput(decoder.write(chunk)));
     stderr!.on('data', (chunk: Buffer) => {
@@ -265,26 +276,41 @@ class Execution {
       if (pid === undefined || this.sandbox !== undefined) return;
       this.sandbox = { pid: Number(pid), startTime: startTimeOf(Number(pid)) };
       if (this.run.signal.aborted) void this.kill();
-      else if (this.run.network) void this.attachNetwork(this.sandbox.pid);
+      else this.begin();
     });
-    createInterface({ input: (stdio as readonly unknown[])[5] as Readable, crlfDelay: Infinity }).on('line', (line) =>
-      this.hear(line),
-    );
+    createInterface({ input: stdio[4] as Readable, crlfDelay: Infinity }).on('line', (line) => this.hear(line));
   }
 
   private hear(line: string): void {
-    const event = JSON.parse(line) as {
-      percent?: number;
-      result?: Record<string, unknown>;
-      code?: string;
-      message?: string;
-    };
-    if (event.percent !== undefined) this.run.onPercent?.(event.percent);
+    let event: ProgramEvent;
+    try {
+      event = JSON.parse(line) as ProgramEvent;
+    } catch {
+      // A program killed in the middle of a line; how it ended is told by its end.
+      return;
+    }
+    if (event.started) {
+      this.started = true;
+      this.begin();
+    } else if (event.percent !== undefined) this.run.onPercent?.(event.percent);
     else this.outcome = event;
   }
 
-  /** The program in the sandbox is held back by bubblewrap until a byte arrives on its block descriptor. */
-  private async attachNetwork(pid: number): Promise<void> {
+  /**
+   * Hands the order over when the sandbox stands and has its network. The network must not come earlier: bubblewrap
+   * and slirp4netns both bring the loopback up, and the slower of the two fails (so bubblewrap's --block-fd, which
+   * blocks after its id is told but not after its own network is made, is of no use here).
+   */
+  private begin(): void {
+    if (!this.started || this.sandbox === undefined || this.begun) return;
+    this.begun = true;
+    // The input stays open on purpose: its end tells the sandbox that this process is gone.
+    const order = () => void this.child.stdin!.write(`${JSON.stringify(this.run.order)}\n`);
+    if (!this.run.network) return order();
+    void this.attachNetwork(this.sandbox.pid).then((attached) => (attached ? order() : undefined));
+  }
+
+  private async attachNetwork(pid: number): Promise<boolean> {
     const network = spawn(
       'setpriv',
       // prettier-ignore
@@ -306,16 +332,13 @@ class Execution {
       network.once('error', () => settle(false));
       network.once('exit', () => settle(false));
     });
-    if (ready) {
-      const block = this.child.stdio[4] as Writable;
-      block.on('error', () => undefined);
-      block.end('1');
-      return;
-    }
-    if (!this.run.signal.aborted) {
+    if (ready) return true;
+    // Where the sandbox itself ended first, the network went with it and is not to blame.
+    if (!this.over && !this.run.signal.aborted) {
       this.networkFault = `The build's network could not be made (slirp4netns: ${said.trim().split('\n').at(-1) || 'no answer'})`;
     }
     await this.kill();
+    return false;
   }
 
   private async endNetwork(): Promise<void> {
