@@ -46,7 +46,8 @@ export interface S3ObjectStoreOptions {
   readonly spoolDir?: string;
 }
 
-const DEFAULT_PART_BYTES = 8 * 1024 * 1024;
+/** The least that S3 takes: eight uploads at once must fit into a small process beside everything else. */
+const DEFAULT_PART_BYTES = 5 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Until the answer begins; an upload's largest part must fit. */
 const ANSWER_TIMEOUT_MS = 300_000;

@@ -2,7 +2,7 @@ const MIB = 1024 * 1024;
 /** S3 takes no more parts than this. */
 export const MOST_PARTS = 10_000;
 
-/** From which part on parts are larger, when the length of the whole is not known: 32 GiB, 160 GiB, 1.2 TiB. */
+/** From which part on parts are larger, when the length of the whole is not known: 20 GiB, 145 GiB, 1.1 TiB. */
 const STEPS = [
   { after: 6_000, bytes: 256 * MIB },
   { after: 4_000, bytes: 64 * MIB },
