@@ -271,6 +271,7 @@ function filterConditions(filter: ImageFilter, bindings: Bindings): string[] {
   equal('i.hidden', filter.hidden);
   equal('i.protected', filter.protected);
   equal('i.md5', filter.md5);
+  equal('i.hash_algorithm', filter.hashAlgorithm);
   equal('i.hash_value', filter.hashValue);
   if (filter.tags && filter.tags.length > 0) conditions.push(`i.tags @> ${bindings.add(filter.tags)}::text[]`);
   if (filter.properties && Object.keys(filter.properties).length > 0) {

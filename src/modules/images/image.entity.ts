@@ -34,7 +34,7 @@ export class Image {
   properties: ImageProperties;
 
   /** Mirrors the property of that name; null until somebody says it. */
-  @Column('text', { nullable: true, insert: false, update: false })
+  @Column({ type: 'text', nullable: true, insert: false, update: false })
   architecture: string | null;
 
   @Column('text', { name: 'disk_format', nullable: true })

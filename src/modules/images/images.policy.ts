@@ -101,6 +101,11 @@ export class ImagesPolicy {
     throw new ImageForbiddenError(image.id, 'change the status of a member of');
   }
 
+  /** @throws ImageActionForbiddenError */
+  checkStoreDetails(actor: Actor): void {
+    if (!actor.isAdmin && !actor.roles.has('service')) throw new ImageActionForbiddenError('see details of stores');
+  }
+
   private isMaster(actor: Actor, image: Image): boolean {
     return actor.isAdmin || actor.hasIn(image.projectId, 'member');
   }

@@ -73,6 +73,7 @@ export interface ImageFilter {
   /** All of them, each with this value. */
   readonly properties?: ImageProperties;
   readonly md5?: string;
+  readonly hashAlgorithm?: string;
   readonly hashValue?: string;
   readonly sizeBytes?: NumberRange;
   readonly virtualSizeBytes?: NumberRange;

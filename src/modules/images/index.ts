@@ -1,4 +1,4 @@
-export { ImageDataService, type ImageDownload } from './data/image-data.service.js';
+export { ImageDataService, type ImageDownload, type ImageStore } from './data/image-data.service.js';
 export { Image } from './image.entity.js';
 export { IMAGE_MEMBERS_MAX, IMAGE_PROPERTIES_MAX, IMAGE_TAGS_MAX, isReservedProperty } from './image-properties.js';
 export { ImageRemovalService } from './image-removal.service.js';

@@ -24,6 +24,9 @@ import { checkTransition, hasData } from '../image-status.js';
 
 const SWEEP_BATCH = 100;
 
+/** A place where the bytes of images lie. */
+export type ImageStore = ReturnType<ObjectStores['describe']>[number];
+
 /** An image whose data may be read, and its data. */
 export interface ImageDownload {
   readonly image: Image;
@@ -42,7 +45,7 @@ export class ImageDataService {
     private readonly images: ImagesRepository,
     private readonly policy: ImagesPolicy,
     private readonly artifacts: ArtifactsService,
-    private readonly stores: ObjectStores,
+    private readonly objects: ObjectStores,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
@@ -68,7 +71,7 @@ export class ImageDataService {
    */
   async upload(actor: Actor, imageId: string, body: Readable, upload: UploadImage = {}): Promise<Image> {
     await this.checkRoom(actor, upload.sizeBytes);
-    if (upload.storeId !== undefined && !this.stores.find(upload.storeId)) throw new UnknownStoreError(upload.storeId);
+    if (upload.storeId !== undefined && !this.objects.find(upload.storeId)) throw new UnknownStoreError(upload.storeId);
     const { image } = await this.getForUpload(actor, imageId, false);
     let fileId: string | null = null;
     try {
@@ -101,6 +104,20 @@ export class ImageDataService {
     if (!hasData(image.status) || image.primaryFileId === null) return { image, data: null };
     const file = await this.artifacts.getFile(image.primaryFileId);
     return { image, data: { sizeBytes: file.sizeBytes, open: (range) => this.artifacts.open(file, range) } };
+  }
+
+  /** The stores that a client may choose from, the default one first. */
+  stores(): readonly ImageStore[] {
+    return this.objects.describe();
+  }
+
+  /**
+   * The stores with what only operators are told.
+   * @throws ImageActionForbiddenError
+   */
+  storeDetails(actor: Actor): readonly ImageStore[] {
+    this.policy.checkStoreDetails(actor);
+    return this.objects.describe();
   }
 
   /** Takes images back to `queued` whose bytes nobody sends any more; any number of processes may do so at once. */

@@ -1,0 +1,38 @@
+import { All, Controller, Req, Res } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import { RouteNotFoundError, WrongMethodError } from '../shared/request-errors.js';
+import { pathOf } from '../shared/wire-exception.filter.js';
+import { GLANCE_MOUNT } from './glance.face.js';
+import { GlanceGuard } from './glance.guard.js';
+
+/** What each path takes. HEAD is not among it. */
+const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] = [
+  [/^\/images$/, ['GET', 'POST']],
+  [/^\/images\/[^/]+$/, ['GET', 'PATCH', 'DELETE']],
+  [/^\/images\/[^/]+\/file$/, ['GET', 'PUT']],
+  [/^\/images\/[^/]+\/tags\/[^/]+$/, ['PUT', 'DELETE']],
+  [/^\/images\/[^/]+\/members$/, ['GET', 'POST']],
+  [/^\/images\/[^/]+\/members\/[^/]+$/, ['GET', 'PUT', 'DELETE']],
+  [/^\/schemas\/(image|images|member|members)$/, ['GET']],
+  [/^\/info\/stores(\/detail)?$/, ['GET']],
+];
+
+/** Paths and methods that nobody serves: told to who has a token, since the reference asks for one first. */
+@Controller(GLANCE_MOUNT)
+export class GlanceFallbackController {
+  constructor(private readonly guard: GlanceGuard) {}
+
+  @All('v2/*path')
+  async refuse(@Req() request: AuthenticatedRequest, @Res() reply: FastifyReply): Promise<void> {
+    // Asked by browsers before they send a token along.
+    if (request.method === 'OPTIONS') {
+      await reply.status(200).send();
+      return;
+    }
+    await this.guard.authenticate(request);
+    const path = pathOf(request.url).slice(`${GLANCE_MOUNT}/v2`.length);
+    const methods = METHODS.find(([pattern]) => pattern.test(path))?.[1];
+    throw methods ? new WrongMethodError(request.method, path, methods) : new RouteNotFoundError(path);
+  }
+}

@@ -1,0 +1,136 @@
+import { ConflictError, ForbiddenError } from '../../../common/errors.js';
+import { type Image, isReservedProperty, type UpdateImage } from '../../../modules/images/index.js';
+import { isJsonObject } from '../../shared/json-body.js';
+import { AttributeReadOnlyError, AttributeReservedError, RequestInvalidError } from '../glance.errors.js';
+import { checkAttribute, isBaseAttribute, isReserved, isWritable, READ_ONLY, WRITABLE } from './image-attributes.js';
+
+const MEDIA_TYPE = /^application\/openstack-images-v2\.([01])-json-patch$/;
+
+/** The patch languages of the API, as a 415 lists them. */
+export const PATCH_TYPES = [
+  'application/openstack-images-v2.0-json-patch',
+  'application/openstack-images-v2.1-json-patch',
+] as const;
+
+/** Which draft of JSON patch a body is written in. */
+export type PatchDialect = 'v2.0' | 'v2.1';
+
+/** One change, checked as far as that goes without knowing the image. */
+export interface PatchOperation {
+  readonly operation: 'add' | 'replace' | 'remove';
+  readonly name: string;
+  readonly value?: unknown;
+}
+
+/** A property that is not there, or (in the older dialect) is. */
+class PropertyConflictError extends ConflictError {
+  override readonly code = 'glance.property_conflict';
+}
+
+/** A base attribute, which every image keeps. */
+class AttributeNotRemovableError extends ForbiddenError {
+  override readonly code = 'glance.attribute_not_removable';
+  constructor(name: string) {
+    super(`Attribute '${name}' cannot be removed.`, { attribute: name });
+  }
+}
+
+/** Null: the media type is no patch language of the API. */
+export function patchDialect(contentType: string | undefined): PatchDialect | null {
+  const minor = MEDIA_TYPE.exec((contentType ?? '').split(';')[0]!.trim().toLowerCase())?.[1];
+  return minor === undefined ? null : minor === '0' ? 'v2.0' : 'v2.1';
+}
+
+/**
+ * Reads the body of a PATCH: `{"op", "path", "value"}` in v2.1, `{"<op>": "<path>", "value"}` in v2.0.
+ *
+ * @throws RequestInvalidError it is no list of such changes, or a value breaks its schema
+ * @throws AttributeReadOnlyError, AttributeReservedError, AttributeNotRemovableError
+ */
+export function parsePatch(body: unknown, dialect: PatchDialect): PatchOperation[] {
+  if (!Array.isArray(body)) throw new RequestInvalidError('Request body must be a JSON array of operation objects.');
+  return body.map((change) => {
+    if (!isJsonObject(change)) throw new RequestInvalidError('Operations must be JSON objects.');
+    const { operation, pointer } = dialect === 'v2.1' ? readDraft10(change) : readDraft4(change);
+    const name = readPointer(pointer);
+    checkTarget(operation, name);
+    if (operation === 'remove') return { operation, name };
+    if (!Object.hasOwn(change, 'value')) {
+      throw new RequestInvalidError(`Operation "${operation}" requires a member named "value".`);
+    }
+    checkAttribute(name, change.value);
+    return { operation, name, value: change.value };
+  });
+}
+
+/**
+ * What the changes, applied in order, make of an image.
+ * @throws PropertyConflictError
+ */
+export function toUpdateImage(patch: readonly PatchOperation[], image: Image, dialect: PatchDialect): UpdateImage {
+  const attributes: Record<string, unknown> = {};
+  const properties = new Map(Object.entries(image.properties));
+  const touched = new Set<string>();
+  for (const { operation, name, value } of patch) {
+    if (isWritable(name)) {
+      if (operation === 'add' && dialect === 'v2.0') throw exists(name);
+      attributes[WRITABLE[name]] = value;
+      continue;
+    }
+    if (operation === 'add' && dialect === 'v2.0' && properties.has(name)) throw exists(name);
+    if (operation !== 'add' && !properties.has(name) && !isReservedProperty(name)) throw missing(name);
+    touched.add(name);
+    // A declared property that is null is as good as none.
+    if (operation === 'remove' || value === null) properties.delete(name);
+    else properties.set(name, value as string);
+  }
+  if (touched.size === 0) return attributes;
+  return {
+    ...attributes,
+    setProperties: Object.fromEntries([...properties].filter(([name]) => touched.has(name))),
+    removeProperties: [...touched].filter((name) => !properties.has(name)),
+  };
+}
+
+const exists = (name: string) => new PropertyConflictError(`Property ${name} already present.`, { attribute: name });
+const missing = (name: string) => new PropertyConflictError(`Property ${name} does not exist.`, { attribute: name });
+
+const OPERATIONS = ['add', 'replace', 'remove'] as const;
+
+function readDraft10(change: Record<string, unknown>) {
+  const operation = OPERATIONS.find((each) => each === change.op);
+  if (!operation) {
+    throw new RequestInvalidError(`Operations must have a member "op" which is one of ${OPERATIONS.join(', ')}.`);
+  }
+  return { operation, pointer: change.path };
+}
+
+function readDraft4(change: Record<string, unknown>) {
+  const operations = OPERATIONS.filter((each) => Object.hasOwn(change, each));
+  if (operations.length !== 1) {
+    throw new RequestInvalidError(`Operation objects must have exactly one member of ${OPERATIONS.join(', ')}.`);
+  }
+  const operation = operations[0]!;
+  return { operation, pointer: change[operation] };
+}
+
+/** A pointer to one member of the image; a doubled slash at its beginning is tolerated. */
+function readPointer(pointer: unknown): string {
+  if (typeof pointer !== 'string') throw new RequestInvalidError('Operations must name a path.');
+  const shown = pointer.slice(0, 300);
+  if (!pointer.startsWith('/')) throw new RequestInvalidError(`Pointer "${shown}" does not start with "/".`);
+  if (/\/\s*\//.test(pointer.slice(1))) throw new RequestInvalidError(`Pointer "${shown}" contains adjacent "/".`);
+  if (pointer.length > 1 && pointer.endsWith('/')) throw new RequestInvalidError(`Pointer "${shown}" ends with "/".`);
+  if (/~([^01]|$)/.test(pointer))
+    throw new RequestInvalidError(`Pointer "${shown}" contains "~" not part of an escape.`);
+  const segments = pointer.replace(/^\/+/, '').split('/');
+  const name = segments[0]!.replaceAll('~1', '/').replaceAll('~0', '~');
+  if (segments.length > 1 && name !== 'locations') throw new RequestInvalidError(`Invalid JSON pointer "${shown}".`);
+  return name;
+}
+
+function checkTarget(operation: PatchOperation['operation'], name: string): void {
+  if (READ_ONLY.has(name)) throw new AttributeReadOnlyError(name);
+  if (isReserved(name)) throw new AttributeReservedError(name);
+  if (operation === 'remove' && isBaseAttribute(name)) throw new AttributeNotRemovableError(name);
+}

@@ -1,0 +1,38 @@
+import type { Image } from '../../../modules/images/index.js';
+
+/** Times have whole seconds on this face. */
+export function presentTime(time: Date): string {
+  return `${time.toISOString().slice(0, 19)}Z`;
+}
+
+/** An image on the wire. The attributes come last, so that no property passes for one. */
+export function presentImage(image: Image) {
+  const path = `/v2/images/${image.id}`;
+  return {
+    ...image.properties,
+    id: image.id,
+    name: image.name,
+    status: image.status,
+    visibility: image.visibility,
+    owner: image.projectId,
+    protected: image.protected,
+    os_hidden: image.hidden,
+    disk_format: image.diskFormat,
+    container_format: image.containerFormat,
+    min_disk: image.minDiskGib,
+    min_ram: image.minRamMib,
+    size: image.sizeBytes,
+    virtual_size: image.virtualSizeBytes,
+    checksum: image.md5,
+    os_hash_algo: image.hashAlgorithm,
+    os_hash_value: image.hashValue,
+    tags: image.tags,
+    created_at: presentTime(image.createdAt),
+    updated_at: presentTime(image.updatedAt),
+    self: path,
+    file: `${path}/file`,
+    schema: '/v2/schemas/image',
+    // In the order of the alphabet: tempest compares the text.
+    ...(image.storeIds.length > 0 ? { stores: [...image.storeIds].sort().join(',') } : {}),
+  };
+}

@@ -1,0 +1,127 @@
+import { MEMBER_STATUSES, VISIBILITIES } from '../../../modules/images/index.js';
+import { CONTAINER_FORMATS, DISK_FORMATS, WIRE_STATUSES } from '../images/image-attributes.js';
+
+const UUID_PATTERN = '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$';
+
+const readOnlyText = (description: string) => ({ type: 'string', readOnly: true, description });
+const nullableText = (maxLength: number, description: string) => ({ type: ['null', 'string'], maxLength, description });
+/** A property that deployments declare beside those that every image has. */
+const declared = (schema: object) => ({ ...schema, is_base: false });
+
+/** glanceclient builds its model from this document, and tells base attributes from custom properties by it. */
+const IMAGE_PROPERTIES = {
+  id: { type: 'string', pattern: UUID_PATTERN, description: 'An identifier for the image' },
+  name: nullableText(255, 'Descriptive name for the image'),
+  status: { type: 'string', readOnly: true, enum: WIRE_STATUSES, description: 'Status of the image' },
+  visibility: { type: 'string', enum: [...VISIBILITIES].sort(), description: 'Scope of image accessibility' },
+  protected: { type: 'boolean', description: 'If true, image will not be deletable.' },
+  os_hidden: { type: 'boolean', description: 'If true, image will not appear in default image list response.' },
+  checksum: { ...nullableText(32, 'md5 hash of image contents.'), readOnly: true },
+  os_hash_algo: { ...nullableText(64, 'Algorithm to calculate the os_hash_value'), readOnly: true },
+  os_hash_value: { ...nullableText(128, 'Hexdigest of the image contents using os_hash_algo'), readOnly: true },
+  owner: nullableText(255, 'Owner of the image'),
+  size: { type: ['null', 'integer'], readOnly: true, description: 'Size of image file in bytes' },
+  virtual_size: { type: ['null', 'integer'], readOnly: true, description: 'Virtual size of image in bytes' },
+  container_format: {
+    type: ['null', 'string'],
+    enum: [null, ...CONTAINER_FORMATS],
+    description: 'Format of the container',
+  },
+  disk_format: { type: ['null', 'string'], enum: [null, ...DISK_FORMATS], description: 'Format of the disk' },
+  created_at: readOnlyText('Date and time of image registration'),
+  updated_at: readOnlyText('Date and time of the last image modification'),
+  tags: {
+    type: 'array',
+    items: { type: 'string', maxLength: 255 },
+    description: 'List of strings related to the image',
+  },
+  direct_url: readOnlyText('URL to access the image file kept in external store'),
+  min_ram: { type: 'integer', description: 'Amount of ram (in MB) required to boot image.' },
+  min_disk: { type: 'integer', description: 'Amount of disk space (in GB) required to boot image.' },
+  self: readOnlyText('An image self url'),
+  file: readOnlyText('An image file url'),
+  stores: readOnlyText('Store in which image data resides.'),
+  schema: readOnlyText('An image schema url'),
+  locations: {
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: {
+        url: { type: 'string', maxLength: 255 },
+        metadata: { type: 'object' },
+        validation_data: { type: 'object', writeOnly: true },
+      },
+      required: ['url', 'metadata'],
+    },
+    description: 'A set of URLs to access the image file kept in external store',
+  },
+  kernel_id: declared({
+    type: ['null', 'string'],
+    pattern: UUID_PATTERN,
+    description: 'ID of image used as the kernel',
+  }),
+  ramdisk_id: declared({
+    type: ['null', 'string'],
+    pattern: UUID_PATTERN,
+    description: 'ID of image used as the ramdisk',
+  }),
+  instance_uuid: declared({ type: 'string', description: 'Instance this image is a snapshot of.' }),
+  architecture: declared({ type: 'string', description: 'Operating system architecture' }),
+  os_distro: declared({ type: 'string', description: 'Common name of operating system distribution' }),
+  os_version: declared({ type: 'string', description: 'Operating system version as specified by the distributor.' }),
+  description: declared({ type: 'string', description: 'A human-readable string describing this image.' }),
+  cinder_encryption_key_deletion_policy: declared({
+    type: 'string',
+    enum: ['on_image_deletion', 'do_not_delete'],
+    description: 'States the condition under which the encryption key of the image is deleted.',
+  }),
+};
+
+const IMAGE = {
+  name: 'image',
+  properties: IMAGE_PROPERTIES,
+  additionalProperties: { type: 'string' },
+  links: [
+    { rel: 'self', href: '{self}' },
+    { rel: 'enclosure', href: '{file}' },
+    { rel: 'describedby', href: '{schema}' },
+  ],
+};
+
+const MEMBER = {
+  name: 'member',
+  properties: {
+    member_id: { type: 'string', description: 'An identifier for the image member (tenantId)' },
+    image_id: { type: 'string', pattern: UUID_PATTERN, description: 'An identifier for the image' },
+    created_at: { type: 'string', description: 'Date and time of image member creation' },
+    updated_at: { type: 'string', description: 'Date and time of last modification of image member' },
+    status: { type: 'string', enum: MEMBER_STATUSES, description: 'The status of this image member' },
+    schema: { type: 'string', readOnly: true },
+  },
+  additionalProperties: false,
+};
+
+/** The documents by their names. */
+export const SCHEMAS: Readonly<Record<string, object>> = {
+  image: IMAGE,
+  images: {
+    name: 'images',
+    properties: {
+      images: { type: 'array', items: IMAGE },
+      first: { type: 'string' },
+      next: { type: 'string' },
+      schema: { type: 'string' },
+    },
+    links: [
+      { rel: 'first', href: '{first}' },
+      { rel: 'next', href: '{next}' },
+      { rel: 'describedby', href: '{schema}' },
+    ],
+  },
+  member: MEMBER,
+  members: {
+    name: 'members',
+    properties: { members: { type: 'array', items: MEMBER }, schema: { type: 'string' } },
+    links: [{ rel: 'describedby', href: '{schema}' }],
+  },
+};
