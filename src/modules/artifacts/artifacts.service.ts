@@ -187,6 +187,11 @@ export class ArtifactsService {
     return this.artifacts.lockShared(projectId, { bucket, key });
   }
 
+  /** As `hold`, for many addresses; those where nothing lies are left out, and the order is not theirs. */
+  holdAll(projectId: string, addresses: readonly Address[]): Promise<Artifact[]> {
+    return this.artifacts.lockAllShared(projectId, addresses);
+  }
+
   /**
    * An address of the actor's project and the file behind it.
    * @throws NotPermittedError the actor may not read there

@@ -42,6 +42,15 @@ interface SortColumn {
   readonly valueOf: (image: Image) => unknown;
 }
 
+/** Other spellings of the architectures that there are names for; images that do not say have the usual one. */
+const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = { '': 'x86_64', amd64: 'x86_64', arm64: 'aarch64' };
+
+/** Sorts as faces show it. */
+function knownArchitecture(column: string): string {
+  const cases = Object.entries(ARCHITECTURE_ALIASES).map(([alias, name]) => `WHEN '${alias}' THEN '${name}'`);
+  return `CASE coalesce(${column}, '') ${cases.join(' ')} ELSE ${column} END`;
+}
+
 const SORT_COLUMNS: Readonly<Record<ImageSortKey, SortColumn>> = {
   id: { sql: 'i.id', outer: 'id', type: 'uuid', valueOf: (image) => image.id },
   createdAt: { sql: 'i.created_at', outer: '"createdAt"', type: 'timestamptz', valueOf: (image) => image.createdAt },
@@ -50,7 +59,12 @@ const SORT_COLUMNS: Readonly<Record<ImageSortKey, SortColumn>> = {
   name: orEmpty('i.name', 'name', (image) => image.name),
   diskFormat: orEmpty('i.disk_format', '"diskFormat"', (image) => image.diskFormat),
   containerFormat: orEmpty('i.container_format', '"containerFormat"', (image) => image.containerFormat),
-  architecture: orEmpty('i.architecture', 'architecture', (image) => image.architecture),
+  architecture: {
+    sql: knownArchitecture('i.architecture'),
+    outer: knownArchitecture('architecture'),
+    type: 'text',
+    valueOf: ({ architecture }) => ARCHITECTURE_ALIASES[architecture ?? ''] ?? architecture,
+  },
   sizeBytes: {
     sql: 'coalesce(i.size_bytes, 0)',
     outer: 'coalesce("sizeBytes", 0)',

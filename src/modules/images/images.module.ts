@@ -9,6 +9,10 @@ import { ImageRemovalService } from './image-removal.service.js';
 import { ImagesPolicy } from './images.policy.js';
 import { ImagesRepository } from './images.repository.js';
 import { ImagesService } from './images.service.js';
+import { BuiltImagesService } from './registration/built-images.service.js';
+import { ImageManifestsService } from './registration/image-manifests.service.js';
+import { ImageRegistrationRepository } from './registration/image-registration.repository.js';
+import { ImageRegistrationService } from './registration/image-registration.service.js';
 import { ImageMember } from './members/image-member.entity.js';
 import { ImageMembersRepository } from './members/image-members.repository.js';
 import { ImageMembersService } from './members/image-members.service.js';
@@ -24,7 +28,19 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImagesRepository,
     ImageListRepository,
     ImageMembersRepository,
+    ImageRegistrationService,
+    ImageRegistrationRepository,
+    BuiltImagesService,
+    ImageManifestsService,
   ],
-  exports: [ImagesService, ImageDataService, ImageMembersService, ImageRemovalService],
+  exports: [
+    BuiltImagesService,
+    ImageManifestsService,
+    ImageRegistrationService,
+    ImagesService,
+    ImageDataService,
+    ImageMembersService,
+    ImageRemovalService,
+  ],
 })
 export class ImagesModule {}

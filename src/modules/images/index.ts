@@ -50,3 +50,31 @@ export {
 } from './images.types.js';
 export { ImageMember } from './members/image-member.entity.js';
 export { ImageMembersService } from './members/image-members.service.js';
+export {
+  type BuiltArtifact,
+  type BuiltImage,
+  BuiltImagesService,
+  IMAGE_BUCKET,
+} from './registration/built-images.service.js';
+export { ImageManifestsService } from './registration/image-manifests.service.js';
+export {
+  type ImageLink,
+  ImageRegistrationService,
+  type RegisterImage,
+} from './registration/image-registration.service.js';
+export {
+  type ArtifactRole,
+  type LinkedEntry,
+  type ManifestEntry,
+  readManifest,
+  roleOf,
+  typedEntries,
+} from './registration/manifest.js';
+export {
+  ImageLinkFixedError,
+  ImageLinkTakenError,
+  ImageObjectMissingError,
+  ManifestInvalidError,
+  ManifestRootfsError,
+  ManifestTooLargeError,
+} from './registration/registration.errors.js';
