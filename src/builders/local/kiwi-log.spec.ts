@@ -99,6 +99,18 @@ describe('KiwiLog', () => {
     expect(cause).toEqual({ code: 'build.script_failed', message: 'KiwiScriptFailed: config.sh failed: last' });
   });
 
+  it('adds the last line of what a failing script wrote', () => {
+    const { cause } = follow(
+      error('KiwiScriptFailed: config.sh failed: '),
+      'first words\n',
+      'last words\n',
+      `${PREFIX}Cleaning up SystemPrepare instance\n`,
+      'not of the script\n',
+    );
+
+    expect(cause).toEqual({ code: 'build.script_failed', message: 'KiwiScriptFailed: config.sh failed: last words' });
+  });
+
   it.each([
     'E: Failed getting release file http://mirror.invalid/dists/bookworm/Release',
     'E: Failed to fetch http://mirror.invalid/pool/a.deb  404  Not Found',

@@ -34,7 +34,8 @@ export class KiwiLog {
   private open = '';
   private reached = 0;
   private next = 100;
-  private lastError: string | undefined;
+  /** What a script wrote follows its error line, up to kiwi's next own line; the last of it tells most. */
+  private lastError: { readonly text: string; detail?: string; open: boolean } | undefined;
   private fetchFault: string | undefined;
   private outOfSpace = false;
 
@@ -70,7 +71,7 @@ export class KiwiLog {
 
   /** Why kiwi failed. Call after `end`. */
   cause(): BuildCause {
-    const reason = this.lastError;
+    const reason = this.lastError && [this.lastError.text, this.lastError.detail].filter(Boolean).join(' ');
     if (this.outOfSpace) return { code: 'build.out_of_disk', message: 'The build ran out of disk space' };
     if (reason === undefined) return { code: 'build.failed', message: 'kiwi-ng failed without giving a reason' };
     return { code: codeOf(reason, this.fetchFault), message: sentence(reason, this.fetchFault) };
@@ -82,9 +83,15 @@ export class KiwiLog {
     this.log(`${text}\n`);
     this.follow(raw);
     const error = ERROR_LINE.exec(text)?.[1];
-    if (error !== undefined) this.lastError = error.trim();
+    if (error !== undefined) this.lastError = { text: error.trim(), open: true };
+    else if (/^\[ [A-Z]+\s*\]:/.test(text)) this.closeError();
+    else if (this.lastError?.open && text.trim() !== '') this.lastError.detail = text.trim();
     if (NO_SPACE.test(text)) this.outOfSpace = true;
     if (FETCH_FAULT.test(text)) this.fetchFault = text.trim();
+  }
+
+  private closeError(): void {
+    if (this.lastError) this.lastError.open = false;
   }
 
   private follow(text: string): void {

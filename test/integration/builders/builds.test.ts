@@ -1,0 +1,261 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { execFile } from 'node:child_process';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { LocalBuilder } from '../../../src/builders/local/local.builder.js';
+import { BuildFailedError, type BuildResult } from '../../../src/modules/jobs/index.js';
+import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
+import { describeWith } from '../../support/programs.js';
+import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
+
+const run = promisify(execFile);
+const EXAMPLE = join(import.meta.dirname, '..', '..', '..', 'examples', 'debian-tiny');
+
+/** The tiny recipe with further lines in its config.sh, and links beside it. */
+async function tinyWith(lines: string, links: Readonly<Record<string, string>> = {}): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'kiln-recipe-'));
+  await cp(EXAMPLE, folder, { recursive: true });
+  await writeFile(join(folder, 'config.sh'), `${await readFile(join(folder, 'config.sh'), 'utf8')}\n${lines}\n`);
+  for (const [name, target] of Object.entries(links)) await symlink(target, join(folder, name));
+  const { stdout } = await run('tar', ['-C', folder, '-cz', '.'], { encoding: 'buffer' });
+  await rm(folder, { recursive: true });
+  return stdout;
+}
+
+describeWith(BUILD_PROGRAMS, 'Builds of the tiny recipe from an offline repository', () => {
+  let builder: LocalBuilder;
+  let buildsDir: string;
+  let server: Server;
+  let visitors = 0;
+  let builds: Record<'plain' | 'curious' | 'failing' | 'kernelless', ReturnType<typeof start>>;
+  const results: BuildResult[] = [];
+
+  // Real builds take most of a minute on two cores, so four run at once and the tests look at what came of them.
+  beforeAll(async () => {
+    const made = await aBuilder({ KILN_BUILD_REPOS: await offlineRepository() });
+    ({ builder, buildsDir } = made);
+    server = createServer((_request, response) => {
+      visitors++;
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+
+    // What a recipe that means harm finds out goes into the file that the job takes as kernel parameters.
+    const curious = await tinyWith(`
+      says() { echo "$1: $( (eval "$2") >/dev/null 2>&1 && echo yes || echo no)" >> /boot/kernel-parameters; }
+      : > /boot/kernel-parameters
+      says 'reaches loopback' 'exec 3<>/dev/tcp/127.0.0.1/${port}'
+      says 'writes the repository' 'mount -o remount,rw,bind /repo; touch /repo/evil'
+      says 'takes the repository away' 'umount /repo/. /usr'
+      says 'sees other processes' '[ $(ls -d /proc/[0-9]* | wc -l) -gt 60 ]'
+      says 'sees the environment of the worker' 'tr "\\0" "\\n" < /proc/1/environ | grep -q HOME=/root && grep -q KILN_DATA /proc/1/environ'
+      echo 'of-the-image:*:1::::::' > /etc/shadow
+      mkdir -p /image
+      ln -sf /etc/shadow /boot/vmlinuz
+      ln -sf ../../../../../../../../etc/shadow /boot/initrd`);
+    builds = {
+      plain: start(builder, anOrder({ template: await offlineTemplate('first') }), await recipeArchive('debian-tiny')),
+      curious: start(builder, anOrder({ template: await offlineTemplate('second') }), curious),
+      failing: start(
+        builder,
+        anOrder({ template: await offlineTemplate('third') }),
+        await tinyWith('echo last words >&2\nexit 3'),
+      ),
+      kernelless: start(
+        builder,
+        anOrder({ template: await offlineTemplate('fourth'), kernelFileName: 'Image' }),
+        await tinyWith('mkdir /boot/Image'),
+      ),
+    };
+    for (const { done } of Object.values(builds))
+      await done.then(
+        (result) => results.push(result),
+        () => undefined,
+      );
+  }, 400_000);
+
+  afterAll(async () => {
+    for (const result of results) await result.dispose();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it('give a root file system, a kernel, an initrd and kernel parameters', async () => {
+    const result = await builds.plain.done;
+
+    expect(result.files.map((file) => file.role)).toEqual(['rootfs', 'kernel', 'initrd', 'boot_parameters']);
+    expect((await contentOf(result, 'rootfs')).subarray(0, 4).toString()).toBe('hsqs');
+    expect((await contentOf(result, 'initrd')).subarray(0, 2).toString('hex')).toBe('1f8b');
+    expect((await contentOf(result, 'kernel')).toString()).toBe('No kernel: first is made for tests\n');
+    for (const file of result.files) expect(await contentOf(result, file.role)).toHaveLength(file.sizeBytes);
+  });
+
+  it('report their phases in order, a percentage and the log', () => {
+    const { phases, percents, log } = builds.plain;
+
+    expect(phases).toEqual(['fetching', 'waiting_for_repositories', 'building', 'packaging']);
+    expect(percents).toEqual(expect.arrayContaining([8, 86, 100]));
+    expect(percents.every((percent) => percent >= 0 && percent <= 100)).toBe(true);
+    expect(log()).toMatch(/Rendered config\.xml\n[^]*Calling config\.sh script\n[^]*Filesystem size/);
+  });
+
+  it('keep owners and make the filled recipe readable for root alone', async () => {
+    const rootfs = join(await mkdtemp(join(tmpdir(), 'kiln-rootfs-')), 'rootfs');
+    await writeFile(rootfs, await contentOf(await builds.plain.done, 'rootfs'));
+
+    const { stdout } = await run('unsquashfs', ['-lln', rootfs], { maxBuffer: 2 ** 26 });
+
+    expect(stdout).toMatch(/^drwx------ 0\/0 .* squashfs-root\/image$/m);
+    expect(stdout).toMatch(/^-rw-r----- 0\/42 .* squashfs-root\/etc\/shadow$/m);
+    expect(stdout).toMatch(/^-rwxr-xr-x 0\/0 .* squashfs-root\/image\/config\.sh$/m);
+  });
+
+  it('at the same time do not meet', async () => {
+    expect((await contentOf(await builds.plain.done, 'kernel')).toString()).toContain('first');
+    expect(builds.failing.log()).toContain('last words');
+    expect(builds.plain.log()).not.toContain('last words');
+  });
+
+  it('let a recipe out of its sandbox in no way we know', async () => {
+    const found = (await contentOf(await builds.curious.done, 'boot_parameters')).toString();
+
+    expect(found).toBe(
+      [
+        'reaches loopback: no',
+        'writes the repository: no',
+        'takes the repository away: no',
+        'sees other processes: no',
+        'sees the environment of the worker: no',
+        '',
+      ].join('\n'),
+    );
+    expect(visitors).toBe(0);
+  });
+
+  it('follow links of the image only within the image', async () => {
+    const result = await builds.curious.done;
+
+    expect((await contentOf(result, 'kernel')).toString()).toBe('of-the-image:*:1::::::\n');
+    expect((await contentOf(result, 'initrd')).toString()).toBe('of-the-image:*:1::::::\n');
+  });
+
+  it('fail when a script fails, naming it', async () => {
+    await expect(builds.failing.done).rejects.toMatchObject({
+      code: 'build.script_failed',
+      message: expect.stringMatching(/^KiwiScriptFailed: config\.sh failed: last words/),
+    });
+  });
+
+  it('fail when the kernel is no regular file, saying what is there', async () => {
+    await expect(builds.kernelless.done).rejects.toMatchObject({
+      code: 'build.file_missing',
+      message: expect.stringMatching(
+        /no regular file \/boot\/Image .*\/boot holds Image, initrd, kernel-parameters, vmlinuz/,
+      ),
+    });
+  });
+
+  it('leave the folders of finished builds until these are disposed of', async () => {
+    expect(await workFolders(buildsDir)).toHaveLength(2);
+
+    for (const result of results) {
+      await result.dispose();
+      await result.dispose();
+    }
+
+    expect(await workFolders(buildsDir)).toEqual([]);
+  });
+
+  it('fail when the result is larger than allowed', async () => {
+    const small = await aBuilder({
+      KILN_BUILD_REPOS: await offlineRepository(),
+      KILN_BUILD_OUTPUT_BYTES: String(2 ** 20),
+    });
+
+    const { done } = start(
+      small.builder,
+      anOrder({ template: await offlineTemplate('large') }),
+      await recipeArchive('debian-tiny'),
+    );
+
+    await expect(done).rejects.toMatchObject({ code: 'build.output_too_large' });
+    expect(await workFolders(small.buildsDir)).toEqual([]);
+  }, 200_000);
+
+  it('fail when they use more disk than allowed', async () => {
+    const small = await aBuilder({
+      KILN_BUILD_REPOS: await offlineRepository(),
+      KILN_BUILD_DISK_BYTES: String(40 * 2 ** 20),
+    });
+
+    const { done } = start(
+      small.builder,
+      anOrder({ template: await offlineTemplate('large') }),
+      await recipeArchive('debian-tiny'),
+    );
+
+    await expect(done).rejects.toMatchObject({ code: 'build.out_of_disk' });
+    expect(await workFolders(small.buildsDir)).toEqual([]);
+  }, 200_000);
+
+  it('fail when they take longer than allowed', async () => {
+    const brief = await aBuilder({ KILN_BUILD_REPOS: await offlineRepository(), KILN_BUILD_TIMEOUT: '3s' });
+
+    const { done } = start(
+      brief.builder,
+      anOrder({ template: await offlineTemplate('slow') }),
+      await recipeArchive('debian-tiny'),
+    );
+
+    await expect(done).rejects.toMatchObject({ code: 'build.timeout', message: expect.stringContaining('3 seconds') });
+    expect(await workFolders(brief.buildsDir)).toEqual([]);
+  });
+
+  it('stop when a report is refused, with its reason', async () => {
+    const refusal = new Error('lease lost');
+    const refuse = (phase: string) => (phase === 'building' ? Promise.reject(refusal) : undefined);
+
+    const { done } = start(
+      builder,
+      anOrder({ template: await offlineTemplate('lost') }),
+      await recipeArchive('debian-tiny'),
+      refuse,
+    );
+
+    await expect(done).rejects.toBe(refusal);
+    expect(await workFolders(buildsDir)).toEqual([]);
+  });
+});
+
+describeWith(BUILD_PROGRAMS, 'Orders that cannot be built here', () => {
+  it.each([
+    ['a packer recipe', { recipeType: 'packer' as const }, 'builder.unavailable'],
+    [
+      'another architecture',
+      { arch: process.arch === 'arm64' ? ('x86_64' as const) : ('aarch64' as const) },
+      'builder.arch_unsupported',
+    ],
+  ])('are refused before anything is made: %s', async (_what, change, code) => {
+    const { builder, buildsDir } = await aBuilder();
+
+    const { done, phases } = start(builder, anOrder(change), Buffer.alloc(0));
+
+    await expect(done).rejects.toBeInstanceOf(BuildFailedError);
+    await expect(done).rejects.toMatchObject({ code });
+    expect(phases).toEqual([]);
+    expect(await workFolders(buildsDir)).toEqual([]);
+  });
+
+  it('are known beforehand: readiness tells what is usable', async () => {
+    const { builder } = await aBuilder();
+
+    expect(await builder.readiness()).toEqual([
+      { builder: 'kiwi-ng', usable: true },
+      { builder: 'packer', usable: false, problem: expect.stringMatching(/^Packer/) },
+    ]);
+  });
+});

@@ -1,0 +1,81 @@
+import { mkdtemp, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { LocalBuilder, type LocalBuilderOptions } from '../../src/builders/local/local.builder.js';
+import { loadConfig } from '../../src/config/config.js';
+import type { BuildOrder, BuildPhase, BuildResult, BuiltRole } from '../../src/modules/jobs/index.js';
+
+/** A local builder with a data folder of its own, and short patience with repositories. */
+export async function aBuilder(
+  settings: Readonly<Record<string, string>> = {},
+  options: Partial<LocalBuilderOptions> = {},
+) {
+  const dataDir = await mkdtemp(join(tmpdir(), 'kiln-builder-'));
+  const { config } = loadConfig({ KILN_DATA_DIR: dataDir, ...settings });
+  const builder = new LocalBuilder(config, {
+    repositoryAnswerMs: 2_000,
+    repositoryRoundMs: 100,
+    repositoryGiveUpMs: 500,
+    diskWatchMs: 100,
+    ...options,
+  });
+  return { builder, dataDir, buildsDir: join(dataDir, 'builds') };
+}
+
+let orders = 0;
+
+/** A valid order of a kiwi-ng recipe; a test names what matters to it. */
+export function anOrder(changes: Partial<BuildOrder> = {}): BuildOrder {
+  return {
+    jobId: `job-${process.pid}-${++orders}`,
+    attempt: 1,
+    recipeType: 'kiwi-ng',
+    arch: process.arch === 'arm64' ? 'aarch64' : 'x86_64',
+    template: [],
+    kernelFileName: 'vmlinuz',
+    initrdFileName: 'initrd',
+    kernelParametersFileName: 'kernel-parameters',
+    requireDkms: false,
+    enableDebug: false,
+    recipeSizeBytes: 2 ** 30,
+    ...changes,
+  };
+}
+
+/** A build under way, and what it has told so far. */
+export function start(
+  builder: LocalBuilder,
+  order: BuildOrder,
+  archive: Buffer,
+  onPhase: (phase: BuildPhase) => Promise<void> | void = () => undefined,
+) {
+  const phases: BuildPhase[] = [];
+  const percents: number[] = [];
+  const cancel = new AbortController();
+  let log = '';
+  const report = {
+    phase: async (phase: BuildPhase) => {
+      phases.push(phase);
+      await onPhase(phase);
+    },
+    percent: (percent: number) => void percents.push(percent),
+    log: (text: string) => void (log += text),
+  };
+  const done = builder.build(order, () => Promise.resolve(Readable.from([archive])), report, cancel.signal);
+  done.catch(() => undefined);
+  return { done, cancel: (reason: Error) => cancel.abort(reason), phases, percents, log: () => log };
+}
+
+/** The whole content of one of a build's files. */
+export async function contentOf(result: BuildResult, role: BuiltRole): Promise<Buffer> {
+  const file = result.files.find((candidate) => candidate.role === role);
+  if (!file) throw new Error(`The build made no ${role}, only ${result.files.map((each) => each.role).join(', ')}`);
+  return buffer(await file.open());
+}
+
+/** Names of the work folders that are there. */
+export function workFolders(buildsDir: string): Promise<string[]> {
+  return readdir(buildsDir).catch(() => []);
+}
