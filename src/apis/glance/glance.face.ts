@@ -70,6 +70,7 @@ export class GlanceFace extends Face {
   /** Every listed minor is the same API; a path without version may name it in `Accept`. */
   override rewritePath(path: string, accept: string | undefined): string {
     const below = path.slice(GLANCE_MOUNT.length);
+    if (below === '/' || below === '/versions/') return path.slice(0, -1);
     const first = below.split('/', 2)[1] ?? '';
     if (VERSION_PREFIXES.has(first)) return `${GLANCE_MOUNT}/v2${below.slice(1 + first.length)}`;
     const wanted = VERSION_IN_ACCEPT.exec(accept ?? '')?.[1];

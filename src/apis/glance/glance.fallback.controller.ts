@@ -23,7 +23,7 @@ const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] 
 export class GlanceFallbackController {
   constructor(private readonly guard: GlanceGuard) {}
 
-  @All('v2/*path')
+  @All('v2/*')
   async refuse(@Req() request: AuthenticatedRequest, @Res() reply: FastifyReply): Promise<void> {
     // Asked by browsers before they send a token along.
     if (request.method === 'OPTIONS') {

@@ -6,7 +6,7 @@ import { runInRequest } from '../../common/request-context.js';
 import { Log } from '../../platform/logging/log.js';
 import { Metrics } from '../../platform/telemetry/metrics.js';
 import { FaceRegistry } from './face-registry.js';
-import { BodyTooLargeError } from './request-errors.js';
+import { BodyTooLargeError, MalformedRequestError } from './request-errors.js';
 import { RouteTable } from './route-table.js';
 import { pathOf } from './wire-exception.filter.js';
 
@@ -29,6 +29,17 @@ export function createHttpAdapter(faces: FaceRegistry, routes: RouteTable, log: 
       const face = faces.forPath(pathOf(raw.url ?? '/'));
       const incoming = raw.headers[face.requestIdHeader.toLowerCase()];
       return face.requestId(typeof incoming === 'string' ? incoming : undefined, () => randomUUID());
+    },
+    // Targets that the router cannot read never reach a route, nor the filter.
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      const face = faces.forPath(pathOf(request.raw.url ?? '/'));
+      const wire = face.renderError(new MalformedRequestError(error.message, {}, { cause: error }), request);
+      void reply
+        .status(wire.status)
+        .headers(wire.headers ?? {})
+        .header(face.requestIdHeader, request.id)
+        .header('content-type', wire.contentType)
+        .send(wire.body);
     },
     rewriteUrl: (raw: IncomingMessage) => {
       const url = raw.url ?? '/';

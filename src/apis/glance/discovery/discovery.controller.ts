@@ -9,7 +9,7 @@ import { versionsDocument } from './versions.js';
 export class GlanceDiscoveryController {
   constructor(private readonly address: PublicAddress) {}
 
-  @Get(['versions', 'versions/'])
+  @Get('versions')
   versions(@Req() request: FastifyRequest) {
     return versionsDocument(this.endpoint(request));
   }
@@ -29,7 +29,7 @@ export class GlanceDiscoveryController {
   }
 
   /** A client that names no version that is here is told which are. */
-  @All(['', '/', '*path'])
+  @All(['', '*'])
   @HttpCode(300)
   choices(@Req() request: FastifyRequest) {
     return versionsDocument(this.endpoint(request));
