@@ -52,6 +52,15 @@ export class ListQuery {
     return values as Value[] | undefined;
   }
 
+  /** One value of a fixed set. */
+  oneOf<Value extends string>(name: string, allowed: readonly Value[]): Value | undefined {
+    const value = this.any(name)?.at(-1);
+    if (value !== undefined && !(allowed as readonly string[]).includes(value)) {
+      throw new BadParameterError(name, `must be one of ${allowed.join(', ')}`);
+    }
+    return value as Value | undefined;
+  }
+
   /** As `any`, of ids, which may also come as a comma list. */
   anyId(name: string): string[] | undefined {
     const values = this.any(name)?.flatMap((value) => value.split(','));

@@ -1,18 +1,20 @@
 import { Module } from '@nestjs/common';
 import { IdentityModule } from '../../modules/identity/index.js';
+import { ImagesModule } from '../../modules/images/index.js';
 import { KeysModule } from '../../modules/keys/index.js';
 import { RecipesModule } from '../../modules/recipes/index.js';
 import { TenancyModule } from '../../modules/tenancy/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { ImsHealthController } from './health/ims-health.controller.js';
+import { ImsImagesController } from './images/ims-images.controller.js';
 import { ImsFace } from './ims.face.js';
 import { ImsGuard } from './ims.guard.js';
 import { ImsPublicKeysController } from './public-keys/ims-public-keys.controller.js';
 import { ImsRecipesController } from './recipes/ims-recipes.controller.js';
 
 @Module({
-  imports: [IdentityModule, TenancyModule, KeysModule, RecipesModule],
-  controllers: [ImsHealthController, ImsPublicKeysController, ImsRecipesController],
+  imports: [IdentityModule, TenancyModule, ImagesModule, KeysModule, RecipesModule],
+  controllers: [ImsHealthController, ImsImagesController, ImsPublicKeysController, ImsRecipesController],
   providers: [ImsFace, ImsGuard],
 })
 export class ImsFaceModule {

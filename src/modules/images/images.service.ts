@@ -114,12 +114,14 @@ export class ImagesService {
    * A whole list, in order, read in chunks as it is consumed. What comes or goes meanwhile is shown or not; what stays
    * is shown once.
    * @throws ImageActionForbiddenError the actor may not list
+   * @throws ImageMarkerNotFoundError the marker is no image of the list
    */
   async *stream(actor: Actor, query: ImageStreamQuery): AsyncGenerator<Image, void, undefined> {
     this.checkScope(actor, query);
-    let after: Image | undefined;
+    const { scope, filter, sort } = query;
+    let after = query.marker === undefined ? undefined : await this.findMarker(actor, query);
     do {
-      const chunk = await this.lists.list({ viewer: actor, ...query, limit: STREAM_CHUNK, after });
+      const chunk = await this.lists.list({ viewer: actor, scope, filter, sort, limit: STREAM_CHUNK, after });
       yield* chunk;
       after = chunk.length === STREAM_CHUNK ? chunk.at(-1) : undefined;
     } while (after);
@@ -224,12 +226,15 @@ export class ImagesService {
     if (scope.projectId !== actor.projectId) throw new ImageActionForbiddenError(`list images of other projects`);
   }
 
-  private async findMarker(actor: Actor, query: ImageQuery): Promise<Image> {
+  private async findMarker(actor: Actor, query: ImageStreamQuery): Promise<Image> {
     const marker = query.marker!;
     const sighting = isUuid(marker, true)
       ? await this.images.findAny(marker, actor.projectId, query.markerMayBeDeleted ?? false)
       : null;
     if (!sighting || !this.policy.isVisible(actor, sighting)) throw new ImageMarkerNotFoundError(marker);
+    const { scope } = query;
+    const ofProject = scope.kind === 'owned' ? scope.projectId : null;
+    if (ofProject !== null && sighting.image.projectId !== ofProject) throw new ImageMarkerNotFoundError(marker);
     return sighting.image;
   }
 

@@ -122,7 +122,7 @@ export interface ImageQuery extends PageRequest<ImageSortKey> {
 }
 
 /** A whole list, to be read as a stream. */
-export type ImageStreamQuery = Omit<ImageQuery, 'limit' | 'marker'>;
+export type ImageStreamQuery = Omit<ImageQuery, 'limit'>;
 
 /** Data on its way to an image. */
 export interface UploadImage {

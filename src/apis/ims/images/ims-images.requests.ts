@@ -1,0 +1,28 @@
+import { Choice, Nested, Nullable, Optional, Text } from '../ims-fields.js';
+import { LinkRequest } from '../ims-link.js';
+import { IMS_ARCHS, type ImsArch } from './ims-image-arch.js';
+
+/** Body of POST /v3/images, without its metadata. */
+export class CreateImageRequest {
+  @Text(1024)
+  name: string;
+
+  @Nullable()
+  @Nested(() => LinkRequest)
+  link?: LinkRequest | null;
+
+  @Optional()
+  @Choice(IMS_ARCHS)
+  arch?: ImsArch;
+}
+
+/** Body of PATCH /v3/images/{id}, without its metadata. */
+export class UpdateImageRequest {
+  @Optional()
+  @Nested(() => LinkRequest)
+  link?: LinkRequest;
+
+  @Optional()
+  @Choice(IMS_ARCHS)
+  arch?: ImsArch;
+}
