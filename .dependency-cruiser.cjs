@@ -37,7 +37,13 @@ const only = (name, comment, from, allowed) => ({
 
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-cycles',
+      comment: 'A cycle that a type import breaks is none when the program runs; between modules the order forbids it.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'only-what-resolves',
       comment: 'An import of something that is not there, or not a dependency of package.json.',
@@ -119,12 +125,12 @@ module.exports = {
       },
     },
 
-    only('workers-are-thin', 'workers may use the front doors of modules and platform/queue.', '^src/workers/', [
+    only(
+      'workers-are-thin',
+      'workers may use the front doors of modules, and of platform what feeds them and what they write to: queue, events, logging.',
       '^src/workers/',
-      '^src/modules/[^/]+/index\\.ts$',
-      '^src/platform/queue/',
-      ...COMMON,
-    ]),
+      ['^src/workers/', '^src/modules/[^/]+/index\\.ts$', '^src/platform/(queue|events|logging)/', ...COMMON],
+    ),
     only(
       'builders-implement-the-port',
       `builders may use the front doors of ${BUILDERS_MAY_USE.join(', ')}, and platform.`,
