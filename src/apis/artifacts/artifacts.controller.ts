@@ -1,0 +1,66 @@
+import { Readable } from 'node:stream';
+import { Controller, Delete, Get, Head, HttpCode, Put, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Config } from '../../config/config.js';
+import { ArtifactsService, type ArtifactWithFile } from '../../modules/artifacts/index.js';
+import type { Actor } from '../../modules/tenancy/index.js';
+import { CurrentActor } from '../shared/current-actor.js';
+import { hasBody } from '../shared/json-body.js';
+import { ArtifactsGuard } from './artifacts.guard.js';
+import { addressOf, announcedMd5, requestedRange } from './artifacts.requests.js';
+
+@UseGuards(ArtifactsGuard)
+@Controller('artifacts/:bucket')
+export class ArtifactsController {
+  constructor(
+    private readonly artifacts: ArtifactsService,
+    private readonly config: Config,
+  ) {}
+
+  @Put('*key')
+  async put(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { headers } = request;
+    const body = hasBody(headers) ? request.raw : Readable.from([]);
+    const { artifact } = await this.artifacts.put(actor, addressOf(request.url), body, {
+      sizeBytes: headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined,
+      maxBytes: this.config.images.sizeMaxBytes,
+      expectedMd5: announcedMd5(headers['content-md5']),
+      sha256: true,
+      contentType: headers['content-type'] ?? null,
+    });
+    await reply.status(201).header('etag', `"${artifact.etag}"`).send();
+  }
+
+  @Get('*key')
+  async get(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const found = await this.artifacts.get(actor, addressOf(request.url));
+    const { sizeBytes } = found.file;
+    const range = requestedRange(request.headers.range, sizeBytes);
+    const bytes = await this.artifacts.open(found.file, range ?? undefined);
+    describe(reply, found);
+    if (range) void reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`);
+    await reply.header('content-length', range ? range.end - range.start + 1 : sizeBytes).send(bytes);
+  }
+
+  // By itself Fastify would answer HEAD by reading everything that GET sends.
+  @Head('*key')
+  async head(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const found = await this.artifacts.get(actor, addressOf(request.url));
+    describe(reply, found);
+    await reply.header('content-length', found.file.sizeBytes).send();
+  }
+
+  @Delete('*key')
+  @HttpCode(204)
+  async delete(@CurrentActor() actor: Actor, @Req() request: FastifyRequest): Promise<void> {
+    await this.artifacts.delete(actor, addressOf(request.url));
+  }
+}
+
+function describe(reply: FastifyReply, { artifact }: ArtifactWithFile): void {
+  void reply
+    .header('etag', `"${artifact.etag}"`)
+    .header('last-modified', artifact.createdAt.toUTCString())
+    .header('accept-ranges', 'bytes')
+    .header('content-type', artifact.contentType ?? 'application/octet-stream');
+}

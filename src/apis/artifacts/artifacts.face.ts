@@ -1,0 +1,51 @@
+import { STATUS_CODES } from 'node:http';
+import { Injectable } from '@nestjs/common';
+import type { KilnError } from '../../common/errors.js';
+import { type BodyMode, Face, type StatusTable, type WireReply } from '../shared/face.js';
+import { allowHeader, problemReply } from '../shared/problem.js';
+
+const STATUS = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  conflict: 409,
+  gone: 410,
+  too_large: 413,
+  quota_exceeded: 413,
+  unsupported: 415,
+  range_unsatisfiable: 416,
+  unprocessable: 422,
+  unavailable: 503,
+} as const satisfies StatusTable;
+
+const STATUS_BY_CODE: Readonly<Record<string, number>> = { 'artifacts.malformed_address': 400 };
+
+/** Kiln's own: bytes at the addresses that images and recipes name, for users without an S3 client. */
+@Injectable()
+export class ArtifactsFace extends Face {
+  override readonly name = 'artifacts';
+  override readonly mounts = ['/artifacts'];
+  override readonly requestIdHeader = 'x-request-id';
+
+  override bodyMode(): BodyMode {
+    return 'stream';
+  }
+
+  override renderError(error: KilnError): WireReply {
+    const status = STATUS_BY_CODE[error.code] ?? STATUS[error.kind];
+    const { sizeBytes } = error.details;
+    return problemReply(status, STATUS_CODES[status] ?? 'Error', error.message, {
+      headers: {
+        ...allowHeader(error.details),
+        ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
+        ...(status === 416 && typeof sizeBytes === 'number' ? { 'content-range': `bytes */${sizeBytes}` } : {}),
+      },
+    });
+  }
+
+  override renderBug(requestId: string): WireReply {
+    return problemReply(500, 'Internal Server Error', `Something went wrong; tell your operator the id ${requestId}`);
+  }
+}
