@@ -49,6 +49,9 @@ const TEXT_LENGTH = 4_096;
 
 type Members = Readonly<Record<string, unknown>>;
 
+/** Stands for what should have been a map; that it is none was said already. */
+const NO_MAP: Members = {};
+
 /** Reads a bootstrap file; never throws: all problems come at once, each with the path of what is wrong. */
 export function readBootstrapFile(text: string): ReadBootstrapFile {
   const lines = new LineCounter();
@@ -140,7 +143,7 @@ class FileReader {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Error) {
       const reason = value instanceof Error ? value.message : `must be a map with the keys ${known.join(', ')}`;
       this.problem(path, reason);
-      return {};
+      return NO_MAP;
     }
     for (const key of Object.keys(value)) {
       if (!known.includes(key)) {
@@ -171,7 +174,7 @@ class FileReader {
   }
 
   private required(members: Members, path: string, key: string): string | undefined {
-    if (!(key in members)) this.problem(path, `the key ${key} is missing`);
+    if (!(key in members) && members !== NO_MAP) this.problem(path, `the key ${key} is missing`);
     return this.text(members, path, key);
   }
 

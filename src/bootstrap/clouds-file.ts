@@ -70,7 +70,7 @@ export class CloudsFile {
   private async read(): Promise<Document | null> {
     try {
       const document = parseDocument(await readFile(this.path, 'utf8'));
-      return document.errors.length === 0 ? (document) : null;
+      return document.errors.length === 0 ? document : null;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;

@@ -9,6 +9,7 @@ import {
   type Session,
   UsersService,
 } from '../../modules/identity/index.js';
+import type { Role } from '../../modules/tenancy/index.js';
 import { IdentityFace } from './identity.face.js';
 import { Caller, IdentityGuard, VaryByToken } from './identity.guard.js';
 import {
@@ -101,7 +102,7 @@ export class IdentityDirectoryController {
       role: effective ? undefined : role,
     });
     const impossible = NEVER_ASSIGNED.some((name) => textOf(query, name)) || (roleId !== undefined && !role);
-    const rows = impossible ? [] : found.items.flatMap((one) => rolesOf(one, effective).map((name) => ({ one, name })));
+    const rows = impossible ? [] : effective ? withImpliedRoles(found.items) : found.items.map(asStored);
     const items = rows.filter(({ name }) => role === undefined || name === role);
     const withNames = flagOf(query, 'include_names') ?? false;
     return presentCollection(
@@ -119,6 +120,24 @@ export class IdentityDirectoryController {
   }
 }
 
-function rolesOf(assignment: RoleAssignment, effective: boolean) {
-  return effective ? expandRoles([assignment.role]) : [assignment.role];
+/** An assignment, and the role that it is shown with. */
+interface ShownAssignment {
+  readonly one: RoleAssignment;
+  readonly name: Role;
+}
+
+function asStored(one: RoleAssignment): ShownAssignment {
+  return { one, name: one.role };
+}
+
+/** Each role once for a user and a project, however many others imply it. */
+function withImpliedRoles(assignments: readonly RoleAssignment[]): ShownAssignment[] {
+  const shown = new Map<string, ShownAssignment>();
+  for (const one of assignments) {
+    for (const name of expandRoles([one.role])) {
+      const key = `${one.userId} ${one.projectId} ${name}`;
+      if (name === one.role || !shown.has(key)) shown.set(key, { one, name });
+    }
+  }
+  return [...shown.values()];
 }

@@ -35,7 +35,7 @@ function toProof(method: string, identity: BodyObject): Proof {
       return { method, user: toNameOrId(user, 'user'), password: user.text('password', SECRET_MAXIMUM_LENGTH) };
     }
     case 'token':
-      return { method, token: identity.object(method).text('id') };
+      return { method, token: identity.object(method).text('id', SECRET_MAXIMUM_LENGTH) };
     case 'application_credential': {
       const credential = identity.object(method);
       const secret = credential.text('secret', SECRET_MAXIMUM_LENGTH);
