@@ -15,7 +15,12 @@ export class CreateJobs1767225840000 implements MigrationInterface {
         job_type text NOT NULL CHECK (job_type IN ('create', 'customize', 'import', 'convert', 'copy', 'hash')),
         status text NOT NULL CHECK (status IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
         phase text NOT NULL CHECK (phase IN
-          ('preparing', 'fetching', 'waiting_for_repositories', 'building', 'waiting_on_user', 'packaging', 'done')),
+          ('creating', 'fetching_recipe', 'fetching_image', 'waiting_for_repositories', 'building', 'waiting_on_user',
+           'packaging', 'done')),
+        -- Status and phase in one word: what faces show, and lists sort and filter by.
+        state text NOT NULL GENERATED ALWAYS AS
+          (CASE status WHEN 'succeeded' THEN 'success' WHEN 'failed' THEN 'error' WHEN 'cancelled' THEN 'error'
+             ELSE phase END) STORED,
         percent smallint CHECK (percent BETWEEN 0 AND 100),
         recipe_id uuid,
         image_id uuid,
@@ -41,7 +46,6 @@ export class CreateJobs1767225840000 implements MigrationInterface {
         resultant_image_id uuid,
         cause_code text,
         cause_message text,
-        cancel_requested_at timestamptz(3),
         lease_owner text,
         lease_expires_at timestamptz(3),
         fencing_number bigint NOT NULL DEFAULT 0,
@@ -57,12 +61,15 @@ export class CreateJobs1767225840000 implements MigrationInterface {
         WHERE deleted_at IS NULL;
       CREATE INDEX jobs_type ON jobs (project_id, face, job_type, created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX jobs_arch ON jobs (project_id, face, arch, created_at, id) WHERE deleted_at IS NULL;
-      CREATE INDEX jobs_status ON jobs (project_id, face, status, phase, created_at, id) WHERE deleted_at IS NULL;
+      CREATE INDEX jobs_state ON jobs (project_id, face, state, created_at, id) WHERE deleted_at IS NULL;
+      -- Lists of an administrator over every project.
+      CREATE INDEX jobs_all_created ON jobs (face, created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX jobs_queued ON jobs (created_at, id) WHERE status = 'queued';
+      CREATE INDEX jobs_queued_of_project ON jobs (project_id, created_at, id) WHERE status = 'queued';
       CREATE INDEX jobs_running ON jobs (lease_expires_at) WHERE status = 'running';
       CREATE INDEX jobs_by_recipe ON jobs (recipe_id) WHERE status IN ('queued', 'running');
       CREATE INDEX jobs_by_image ON jobs (image_id) WHERE status IN ('queued', 'running');
-      CREATE INDEX jobs_holding_recipe_file ON jobs (recipe_file_id) WHERE recipe_file_held;
+      CREATE INDEX jobs_by_recipe_file ON jobs (recipe_file_id) WHERE recipe_file_id IS NOT NULL;
       CREATE INDEX jobs_retention ON jobs (deleted_at) WHERE deleted_at IS NOT NULL;
 
       -- The log in pieces as they arrive; first_line counts from 1.

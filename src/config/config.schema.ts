@@ -108,7 +108,9 @@ function parseStore(entry: unknown, index: number): StoreConfig {
   if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) throw new Error(`${at} must be an object`);
   const store = entry as Record<string, unknown>;
   if (store.type !== 'file' && store.type !== 's3') throw new Error(`${at}: type must be file or s3`);
-  const unknown = Object.keys(store).find((key) => !(STORE_KEYS[store.type as 'file' | 's3'] as readonly string[]).includes(key));
+  const unknown = Object.keys(store).find(
+    (key) => !(STORE_KEYS[store.type as 'file' | 's3'] as readonly string[]).includes(key),
+  );
   if (unknown) throw new Error(`${at}: unknown key ${unknown}`);
   const string = (key: string, fallback?: string): string => {
     const found = store[key] ?? fallback;
@@ -156,7 +158,12 @@ export const SETTINGS = {
   region: setting('KILN_REGION', text, 'Region name in the service catalogue.', 'RegionOne'),
   dataDir: setting('KILN_DATA_DIR', text, 'Folder for everything Kiln keeps on this machine.', '.kiln'),
   role: setting('KILN_ROLE', oneOf('all', 'api', 'worker'), 'What this process does: all, api or worker.', 'all'),
-  logLevel: setting('KILN_LOG_LEVEL', oneOf('fatal', 'error', 'warn', 'info', 'debug'), 'Least severe level logged.', 'info'),
+  logLevel: setting(
+    'KILN_LOG_LEVEL',
+    oneOf('fatal', 'error', 'warn', 'info', 'debug'),
+    'Least severe level logged.',
+    'info',
+  ),
   databaseUrl: setting(
     'KILN_DATABASE_URL',
     url('postgres:', 'postgresql:'),
@@ -201,9 +208,25 @@ export const SETTINGS = {
   imsSshSubnet: setting('KILN_IMS_SSH_SUBNET', text, 'Subnet word in the host names of job shells.', 'cmn'),
   imsSshDomain: setting('KILN_IMS_SSH_DOMAIN', text, 'Domain in the host names of job shells.', 'shasta.local'),
   imsNamespace: setting('KILN_IMS_NAMESPACE', text, 'Namespace named in job records.', 'ims'),
+  imsBuildEnvSize: setting(
+    'KILN_IMS_BUILD_ENV_SIZE',
+    integer(1, 1_000_000),
+    'Size in GiB of the build environment named in job records that ask for none.',
+    '15',
+  ),
+  imsJobMemSize: setting(
+    'KILN_IMS_JOB_MEM_SIZE',
+    integer(1, 1_000_000),
+    'Memory in GiB named in job records that ask for none.',
+    '8',
+  ),
   imsDistributions: setting(
     'KILN_IMS_DISTRIBUTIONS',
-    (value) => value.split(',').map((name) => name.trim()).filter(Boolean),
+    (value) =>
+      value
+        .split(',')
+        .map((name) => name.trim())
+        .filter(Boolean),
     'Comma list of linux distributions a recipe may name beside sles12, sles15 and centos7.',
     'opensuse-leap15,rocky9,debian12,ubuntu2404',
   ),
@@ -222,8 +245,18 @@ export const SETTINGS = {
     'Largest result of one build in bytes.',
     String(8 * 2 ** 30),
   ),
-  buildLogBytes: setting('KILN_BUILD_LOG_BYTES', integer(1024, 2 ** 30), 'Longest log kept of one job in bytes.', String(32 * 2 ** 20)),
-  buildCompressionLevel: setting('KILN_BUILD_COMPRESSION_LEVEL', integer(1, 22), 'zstd level of the root file system.', '3'),
+  buildLogBytes: setting(
+    'KILN_BUILD_LOG_BYTES',
+    integer(1024, 2 ** 30),
+    'Longest log kept of one job in bytes.',
+    String(32 * 2 ** 20),
+  ),
+  buildCompressionLevel: setting(
+    'KILN_BUILD_COMPRESSION_LEVEL',
+    integer(1, 22),
+    'zstd level of the root file system.',
+    '3',
+  ),
   buildMemoryBytes: setting(
     'KILN_BUILD_MEMORY_BYTES',
     integer(2 ** 20, Number.MAX_SAFE_INTEGER),

@@ -26,6 +26,8 @@ export class Config {
     readonly sshSubnet: string;
     readonly sshDomain: string;
     readonly namespace: string;
+    readonly buildEnvSizeGib: number;
+    readonly jobMemoryGib: number;
     readonly distributions: readonly string[];
   };
   readonly builds: {
@@ -58,6 +60,8 @@ export class Config {
       sshSubnet: parsed.imsSshSubnet!,
       sshDomain: parsed.imsSshDomain!,
       namespace: parsed.imsNamespace!,
+      buildEnvSizeGib: parsed.imsBuildEnvSize!,
+      jobMemoryGib: parsed.imsJobMemSize!,
       distributions: ['sles12', 'sles15', 'centos7', ...parsed.imsDistributions!],
     };
     this.builds = {
@@ -114,7 +118,9 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
     }
   }
   if (parsed.role !== undefined && parsed.role !== 'all' && problems.length === 0 && parsed.databaseUrl === undefined) {
-    problems.push(`KILN_DATABASE_URL: must be set when KILN_ROLE is ${String(parsed.role)} (processes share one database)`);
+    problems.push(
+      `KILN_DATABASE_URL: must be set when KILN_ROLE is ${String(parsed.role)} (processes share one database)`,
+    );
   }
   if (problems.length > 0) throw new ConfigError(problems);
   const warnings = Object.keys(env)

@@ -1,1 +1,33 @@
 export * from './builder.js';
+export { JobRunner, MOST_ATTEMPTS } from './execution/job-runner.js';
+export { JobLogsService, type LogEvent } from './job-logs.service.js';
+export { BUILDS_QUEUE, JobQueue } from './job-queue.js';
+export {
+  type ActivePhase,
+  type FinalStatus,
+  hasEnded,
+  JOB_PHASES,
+  JOB_STATUSES,
+  JOB_TYPES,
+  type JobPhase,
+  type JobState,
+  type JobStatus,
+  type JobType,
+  mayBecome,
+} from './job-state.js';
+export { Job, type SshContainer, type TemplatePair } from './job.entity.js';
+export {
+  JobEndedError,
+  JobKeyError,
+  JobMarkerError,
+  JobNotFoundError,
+  JobObjectMissingError,
+  JobShellsError,
+  JobSourceError,
+  JobTypeUnavailableError,
+  LeaseLostError,
+  TooManyFollowersError,
+} from './jobs.errors.js';
+export { JobExecutionModule, JobsModule } from './jobs.module.js';
+export { JobsService } from './jobs.service.js';
+export type { CreateJob, DeleteJobs, JobCause, JobFilter, JobQuery, JobSortKey, ReportJob } from './jobs.types.js';

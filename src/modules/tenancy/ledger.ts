@@ -50,6 +50,11 @@ export class Ledger {
     );
   }
 
+  /** Adds what was counted there before, even over the limit: work that goes back to where it was is not refused. */
+  async putBack(projectId: string | null, quantity: Quantity, amount: number): Promise<void> {
+    await this.release(projectId, quantity, -amount);
+  }
+
   /** Every quantity of a project, limited or not, in the order of `QUANTITIES`. */
   async usage(projectId: string): Promise<Usage[]> {
     const rows = await this.database.query<Usage>(

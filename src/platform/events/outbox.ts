@@ -44,4 +44,15 @@ export class Outbox {
     );
     if (dispatch) await this.database.run(`SELECT pg_notify('${EVENTS_CHANNEL}', '')`, [], 'events-notify');
   }
+
+  /** Removes some of the events that happened longer ago than this and that nobody has still to act on. Returns how many. */
+  purge(olderThanMs: number, limit: number): Promise<number> {
+    return this.database.run(
+      `DELETE FROM events WHERE id IN (
+         SELECT id FROM events
+         WHERE NOT pending AND occurred_at < now() - $1::double precision * interval '1 millisecond'
+         ORDER BY occurred_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+      [olderThanMs, limit],
+    );
+  }
 }

@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import { Outbox } from '../../platform/events/outbox.js';
+import { Log } from '../../platform/logging/log.js';
+import { ArtifactsService } from '../artifacts/index.js';
+import { Ledger } from '../tenancy/index.js';
+import type { Job } from './job.entity.js';
+import { type FinalStatus, hasEnded, mayBecome } from './job-state.js';
+import { JobEndedError } from './jobs.errors.js';
+import { JobsRepository } from './jobs.repository.js';
+import type { JobCause } from './jobs.types.js';
+
+/** How a job ends. */
+export interface Ending {
+  readonly status: FinalStatus;
+  /** Why, unless it succeeded. */
+  readonly cause: JobCause | null;
+  readonly resultantImageId?: string;
+  /** The job is deleted with it. */
+  readonly deleted?: boolean;
+}
+
+/** The one place where jobs end, whoever ends them: everything that a job holds is given back in the same transaction. */
+@Injectable()
+export class JobEndings {
+  constructor(
+    private readonly jobs: JobsRepository,
+    private readonly ledger: Ledger,
+    private readonly artifacts: ArtifactsService,
+    private readonly outbox: Outbox,
+    private readonly log: Log,
+  ) {}
+
+  /**
+   * Ends a job that the open transaction has locked. An execution of it that still runs cannot write any more, and stops
+   * as soon as it notices.
+   *
+   * @throws JobEndedError it has ended before
+   */
+  async end(job: Job, ending: Ending, actorId: string | null): Promise<void> {
+    if (!mayBecome(job.status, ending.status)) throw new JobEndedError(job.id, job.status);
+    await this.jobs.end(job.id, ending.status, ending.cause, ending.resultantImageId ?? null, ending.deleted ?? false);
+    await this.ledger.release(job.projectId, job.status === 'queued' ? 'queued_jobs' : 'running_jobs', 1);
+    if (job.recipeFileId !== null) await this.artifacts.unreference(job.recipeFileId);
+    await this.record(`job.${ending.status}`, job, actorId, ending.cause ? { cause: ending.cause } : {});
+    if (ending.deleted) await this.record('job.deleted', job, actorId);
+    this.logTransition(job, ending.status, ending.cause?.message);
+  }
+
+  /** Deletes a job that the open transaction has locked; one that has not ended is cancelled. */
+  async delete(job: Job, actorId: string): Promise<void> {
+    if (!hasEnded(job.status)) return this.end(job, { status: 'cancelled', cause: DELETED, deleted: true }, actorId);
+    await this.jobs.markDeleted(job.id);
+    await this.record('job.deleted', job, actorId);
+  }
+
+  /** One line of the log a transition. */
+  logTransition(job: Pick<Job, 'id' | 'projectId' | 'status'>, to: string, reason?: string): void {
+    this.log.info('a job changed', { job_id: job.id, project_id: job.projectId, from: job.status, to, reason });
+  }
+
+  private record(kind: string, job: Job, actorId: string | null, data: Record<string, unknown> = {}): Promise<void> {
+    const { id, projectId, jobType } = job;
+    return this.outbox.record(
+      { kind, noun: 'job', nounId: id, projectId, actorId, data: { jobType, ...data } },
+      // The end of one may be the start of another.
+      { dispatch: kind !== 'job.deleted' },
+    );
+  }
+}
+
+const DELETED: JobCause = { code: 'user.cancelled', message: 'The job was deleted.' };

@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../platform/database/database.js';
+import { LeaseLostError } from './jobs.errors.js';
+
+/** Some lines of a log, each ended by a line feed. Lines count from 1. */
+export interface LogChunk {
+  readonly firstLine: number;
+  readonly lineCount: number;
+  readonly text: string;
+}
+
+/** Every statement on `job_log_chunks`. */
+@Injectable()
+export class JobLogsRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Chunks that hold lines behind `afterLine`, in order. The first may begin before it. */
+  read(jobId: string, afterLine: number, limit: number): Promise<LogChunk[]> {
+    return this.database.query<LogChunk>(
+      `SELECT first_line AS "firstLine", line_count AS "lineCount", text FROM job_log_chunks
+       WHERE job_id = $1 AND first_line > coalesce(
+         (SELECT max(first_line) FROM job_log_chunks
+          WHERE job_id = $1 AND first_line <= $2 AND first_line + line_count <= $2 + 1), 0)
+       ORDER BY first_line LIMIT $3`,
+      [jobId, afterLine, limit],
+      'job-logs-read',
+    );
+  }
+
+  /** How much there is so far: the last line's number, and the bytes. */
+  async extent(jobId: string): Promise<{ lines: number; bytes: number }> {
+    const row = await this.database.one<{ lines: number; bytes: number }>(
+      `SELECT coalesce(max(first_line + line_count - 1), 0) AS lines, coalesce(sum(octet_length(text)), 0)::bigint AS bytes
+       FROM job_log_chunks WHERE job_id = $1`,
+      [jobId],
+    );
+    return row ?? { lines: 0, bytes: 0 };
+  }
+
+  /**
+   * Adds a chunk on behalf of an execution.
+   * @throws LeaseLostError the execution does not hold the job
+   */
+  async append(jobId: string, fencingNumber: number, chunk: LogChunk): Promise<void> {
+    const added = await this.database.run(
+      // The lock makes whoever ends the job or takes it over wait, so nothing is added behind the end.
+      `WITH held AS (
+         SELECT id FROM jobs WHERE id = $1 AND fencing_number = $2 AND status = 'running' AND deleted_at IS NULL FOR SHARE)
+       INSERT INTO job_log_chunks (job_id, first_line, line_count, text) SELECT id, $3, $4, $5 FROM held`,
+      [jobId, fencingNumber, chunk.firstLine, chunk.lineCount, chunk.text],
+      'job-logs-append',
+    );
+    if (added === 0) throw new LeaseLostError(jobId);
+  }
+}

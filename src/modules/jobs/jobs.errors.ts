@@ -1,0 +1,82 @@
+import {
+  ConflictError,
+  InvalidError,
+  NotFoundError,
+  UnavailableError,
+  UnprocessableError,
+} from '../../common/errors.js';
+import type { JobStatus } from './job-state.js';
+
+/** No job of that id, or one of another project or face. */
+export class JobNotFoundError extends NotFoundError {
+  override readonly code = 'jobs.not_found';
+  constructor(jobId: string) {
+    super(`No job with id ${jobId}`, { jobId });
+  }
+}
+
+/** The job has ended; nothing more happens to it. */
+export class JobEndedError extends ConflictError {
+  override readonly code = 'jobs.ended';
+  constructor(jobId: string, status: JobStatus) {
+    super(`Job ${jobId} has ended (${status}) and stays as it is`, { jobId, status });
+  }
+}
+
+/** The recipe cannot be built: unknown, deleted, another project's, or without a link. */
+export class JobSourceError extends InvalidError {
+  override readonly code = 'jobs.source';
+}
+
+/** The archive behind the recipe's link is missing. */
+export class JobObjectMissingError extends UnprocessableError {
+  override readonly code = 'jobs.object_missing';
+  constructor(address: string) {
+    super(`There is no object at ${address}, which the recipe's link names`, { address });
+  }
+}
+
+/** The job names a key that is unknown or deleted. */
+export class JobKeyError extends InvalidError {
+  override readonly code = 'jobs.key';
+  constructor(publicKeyId: string) {
+    super(`There is no public key with id ${publicKeyId}`, { publicKeyId });
+  }
+}
+
+/** Shells were asked for that a job of this type does not have. */
+export class JobShellsError extends InvalidError {
+  override readonly code = 'jobs.shells';
+}
+
+/** Jobs of this type cannot be run by this version of Kiln. */
+export class JobTypeUnavailableError extends InvalidError {
+  override readonly code = 'jobs.type_unavailable';
+  constructor(jobType: string) {
+    super(`Jobs of type ${jobType} are not available in this version of Kiln`, { jobType });
+  }
+}
+
+/** The page starts behind a job that does not exist (any more) for the actor. */
+export class JobMarkerError extends InvalidError {
+  override readonly code = 'jobs.marker';
+  constructor(marker: string) {
+    super(`marker: there is no job with id ${marker}`, { parameter: 'marker', marker });
+  }
+}
+
+/** An execution that no longer holds its job's lease tried to write; nothing was changed. */
+export class LeaseLostError extends ConflictError {
+  override readonly code = 'jobs.lease_lost';
+  constructor(jobId: string, reason = 'another worker has it, or it was ended') {
+    super(`This execution of job ${jobId} no longer holds it: ${reason}`, { jobId });
+  }
+}
+
+/** As many people follow logs in this process as it serves at once. */
+export class TooManyFollowersError extends UnavailableError {
+  override readonly code = 'jobs.too_many_followers';
+  constructor(most: number) {
+    super(`${most} logs are being followed already; ask again later, or read the log as text`, { most });
+  }
+}

@@ -1,0 +1,42 @@
+import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { ArtifactsModule } from '../artifacts/index.js';
+import { ImagesModule } from '../images/index.js';
+import { KeysModule } from '../keys/index.js';
+import { RecipesModule } from '../recipes/index.js';
+import { TenancyModule } from '../tenancy/index.js';
+import { JobExecutionsRepository } from './execution/job-executions.repository.js';
+import { JobRunner } from './execution/job-runner.js';
+import { JobEndings } from './job-endings.js';
+import { JobLogsRepository } from './job-logs.repository.js';
+import { JobLogsService } from './job-logs.service.js';
+import { JobQueue } from './job-queue.js';
+import { JobSignals } from './job-signals.js';
+import { Job } from './job.entity.js';
+import { JobsRepository } from './jobs.repository.js';
+import { JobsService } from './jobs.service.js';
+
+const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSignals];
+
+/** What users do with jobs. Needs no builder. */
+@Module({
+  imports: [TypeOrmModule.forFeature([Job]), TenancyModule, ArtifactsModule, KeysModule, RecipesModule],
+  providers: [...INTERNALS, JobsRepository, JobsService, JobLogsService, JobQueue],
+  // The internals only for the module below.
+  exports: [...INTERNALS, JobsService, JobLogsService, JobQueue],
+})
+export class JobsModule {}
+
+/** Running jobs; for processes that have a `Builder`. */
+@Module({})
+export class JobExecutionModule {
+  /** @param builders a module that exports a `Builder` */
+  static with(builders: Type | DynamicModule): DynamicModule {
+    return {
+      module: JobExecutionModule,
+      imports: [builders, JobsModule, TenancyModule, ArtifactsModule, ImagesModule],
+      providers: [JobRunner],
+      exports: [JobRunner, JobsModule, builders],
+    };
+  }
+}

@@ -1,0 +1,326 @@
+import { Injectable } from '@nestjs/common';
+import { NotFoundError } from '../../common/errors.js';
+import { Config } from '../../config/config.js';
+import { newId } from '../../common/ids.js';
+import { UnitOfWork } from '../../platform/database/unit-of-work.js';
+import { Outbox } from '../../platform/events/outbox.js';
+import { ArtifactsService } from '../artifacts/index.js';
+import { type Key, KeysService } from '../keys/index.js';
+import { type Recipe, RecipesService } from '../recipes/index.js';
+import { type Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
+import { JobEndings } from './job-endings.js';
+import { JobSignals } from './job-signals.js';
+import type { Job } from './job.entity.js';
+import { hasEnded } from './job-state.js';
+import {
+  JobEndedError,
+  JobKeyError,
+  JobMarkerError,
+  JobNotFoundError,
+  JobObjectMissingError,
+  JobShellsError,
+  JobSourceError,
+  JobTypeUnavailableError,
+} from './jobs.errors.js';
+import { JobsRepository, type NewJob } from './jobs.repository.js';
+import type { CreateJob, DeleteJobs, JobCause, JobQuery, ReportJob } from './jobs.types.js';
+
+const PURGED_AT_ONCE = 200;
+const CANCELLED: JobCause = { code: 'user.cancelled', message: 'The job was cancelled.' };
+const REPORTED: JobCause = { code: 'build.failed', message: 'Whoever ran the job reported that it failed.' };
+
+/**
+ * What users do with jobs. Readers see their project's, members change them, administrators see and change all.
+ * Running them is `JobRunner`'s.
+ */
+@Injectable()
+export class JobsService {
+  constructor(
+    private readonly jobs: JobsRepository,
+    private readonly endings: JobEndings,
+    private readonly signals: JobSignals,
+    private readonly recipes: RecipesService,
+    private readonly keys: KeysService,
+    private readonly artifacts: ArtifactsService,
+    private readonly ledger: Ledger,
+    private readonly uow: UnitOfWork,
+    private readonly outbox: Outbox,
+    private readonly config: Config,
+  ) {}
+
+  /**
+   * Accepts a job. What it needs of its recipe and key is copied, so that their later changes do not change the job; the
+   * recipe's archive is kept until the job ends. Workers hear of it through its event, however often processes die.
+   *
+   * @throws NotPermittedError the actor may only read
+   * @throws JobShellsError shells that a job of this type does not have
+   * @throws JobTypeUnavailableError
+   * @throws JobSourceError no such recipe in the actor's project, or it has no link
+   * @throws JobObjectMissingError the archive that the link names is missing
+   * @throws JobKeyError no such key in the actor's project
+   * @throws LimitExceededError too many jobs are queued
+   * @see Image Management Service v3, POST /v3/jobs
+   */
+  create(actor: Actor, wanted: CreateJob): Promise<Job> {
+    if (!actor.has('member')) throw new NotPermittedError('jobs:create');
+    checkShells(wanted);
+    if (wanted.jobType !== 'create') throw new JobTypeUnavailableError(wanted.jobType);
+    return this.uow.run(async () => {
+      const recipe = await this.findRecipe(actor, wanted.artifactId);
+      const recipeFileId = await this.holdArchive(recipe);
+      const key = await this.findKey(actor, wanted.publicKeyId);
+      await this.ledger.reserve(actor.projectId, 'queued_jobs', 1);
+      const job = await this.jobs.insert(this.newJob(actor, wanted, recipe, recipeFileId, key));
+      await this.outbox.record(
+        {
+          kind: 'job.created',
+          noun: 'job',
+          nounId: job.id,
+          projectId: job.projectId,
+          actorId: actor.id,
+          data: { jobType: job.jobType, recipeId: recipe.id, imageId: job.targetImageId },
+        },
+        { dispatch: true },
+      );
+      return job;
+    });
+  }
+
+  /** @throws JobNotFoundError unknown, deleted, another face's or another project's */
+  async get(actor: Actor, face: string, jobId: string): Promise<Job> {
+    return this.checkVisible(actor, face, jobId, await this.jobs.find(jobId));
+  }
+
+  /** As `get`; null when there is none. */
+  find(actor: Actor, face: string, jobId: string): Promise<Job | null> {
+    return orNull(this.get(actor, face, jobId));
+  }
+
+  /** As `get`, for whoever is about to report. @throws JobNotFoundError, NotPermittedError */
+  async getForReport(actor: Actor, face: string, jobId: string): Promise<Job> {
+    const job = await this.get(actor, face, jobId);
+    checkChange(actor, job, 'jobs:report');
+    return job;
+  }
+
+  /** At most `limit` jobs. @throws JobMarkerError */
+  async list(actor: Actor, query: JobQuery, limit: number): Promise<Job[]> {
+    checkScope(actor, query.projectId);
+    return this.jobs.page(query, limit, await this.marker(query));
+  }
+
+  /** Every job of the list, read as it is consumed. @throws JobMarkerError */
+  async *stream(actor: Actor, query: JobQuery): AsyncGenerator<Job> {
+    checkScope(actor, query.projectId);
+    yield* this.jobs.stream(query, await this.marker(query));
+  }
+
+  /**
+   * Ends a job: its processes stop, no image is left.
+   * @throws JobNotFoundError, NotPermittedError
+   * @throws JobEndedError it has ended already
+   */
+  cancel(actor: Actor, face: string, jobId: string): Promise<Job> {
+    return this.change(actor, face, jobId, 'jobs:cancel', async (job) => {
+      await this.endings.end(job, { status: 'cancelled', cause: CANCELLED }, actor.id);
+      await this.signals.stop(job.id);
+    });
+  }
+
+  /**
+   * Stores what somebody who runs the job says of it. A phase starts and stops nothing. An end is one: an execution of
+   * Kiln's own that still runs is stopped. A job that has ended keeps its end; telling the same once more is fine.
+   *
+   * @throws JobNotFoundError, NotPermittedError
+   * @throws JobEndedError it has ended, otherwise
+   * @see Image Management Service v3, PATCH /v3/jobs/{job_id}
+   */
+  report(actor: Actor, face: string, jobId: string, report: ReportJob): Promise<Job> {
+    return this.change(actor, face, jobId, 'jobs:report', async (job) => {
+      if (hasEnded(job.status)) return checkSameEnd(job, report);
+      const { ended, phase, resultantImageId } = report;
+      if (ended === undefined) {
+        await this.jobs.report(job.id, { phase: phase ?? null, resultantImageId: resultantImageId ?? null });
+        await this.recordReport(actor, job, report);
+        return;
+      }
+      const cause = ended === 'failed' ? REPORTED : null;
+      await this.endings.end(job, { status: ended, cause, resultantImageId }, actor.id);
+      await this.signals.stop(job.id);
+    });
+  }
+
+  /**
+   * Deletes a job for every face; one that runs is stopped. Its image stays.
+   * @throws JobNotFoundError, NotPermittedError
+   */
+  delete(actor: Actor, face: string, jobId: string): Promise<void> {
+    return this.uow.run(async () => {
+      const job = await this.lock(actor, face, jobId, 'jobs:delete');
+      await this.endings.delete(job, actor.id);
+      if (!hasEnded(job.status)) await this.signals.stop(job.id);
+    });
+  }
+
+  /** Deletes the jobs of the actor's project that match every condition, each on its own. @throws NotPermittedError */
+  async deleteMany(actor: Actor, wanted: DeleteJobs): Promise<void> {
+    if (!actor.has('member')) throw new NotPermittedError('jobs:delete');
+    const { face, states, jobTypes, createdBefore } = wanted;
+    const created = createdBefore ? [{ operator: 'lt', time: createdBefore } as const] : [];
+    const query = { face, projectId: actor.projectId, filter: { states, jobTypes, created }, sort: [] };
+    for await (const job of this.jobs.stream(query, null)) {
+      await this.delete(actor, face, job.id).catch(ignoreGone);
+    }
+  }
+
+  /** Removes for good what is left of jobs that were deleted longer ago than the retention. Returns how many went. */
+  async purgeDeleted(): Promise<number> {
+    const { deletedRetentionMs } = this.config;
+    return deletedRetentionMs === null ? 0 : this.jobs.purge(deletedRetentionMs, PURGED_AT_ONCE);
+  }
+
+  private async change(
+    actor: Actor,
+    face: string,
+    jobId: string,
+    action: string,
+    apply: (job: Job) => Promise<void> | void,
+  ): Promise<Job> {
+    return this.uow.run(async () => {
+      await apply(await this.lock(actor, face, jobId, action));
+      return (await this.jobs.find(jobId))!;
+    });
+  }
+
+  private async lock(actor: Actor, face: string, jobId: string, action: string): Promise<Job> {
+    const job = this.checkVisible(actor, face, jobId, await this.jobs.findForUpdate(jobId));
+    checkChange(actor, job, action);
+    return job;
+  }
+
+  private checkVisible(actor: Actor, face: string, jobId: string, job: Job | null): Job {
+    const visible = job !== null && job.face === face && (actor.isAdmin || actor.hasIn(job.projectId, 'reader'));
+    if (!visible) throw new JobNotFoundError(jobId);
+    return job;
+  }
+
+  private async marker({ marker, face, projectId }: JobQuery): Promise<Job | null> {
+    if (marker === undefined) return null;
+    const job = await this.jobs.findEvenDeleted(marker);
+    if (!job || job.face !== face || (projectId !== null && job.projectId !== projectId)) {
+      throw new JobMarkerError(marker);
+    }
+    return job;
+  }
+
+  private async findRecipe(actor: Actor, recipeId: string): Promise<Recipe> {
+    const recipe = await orNull(this.recipes.get(actor, recipeId));
+    // An administrator sees every project's recipes, but a job belongs with its recipe.
+    if (!recipe || recipe.projectId !== actor.projectId) {
+      throw new JobSourceError(`There is no recipe with id ${recipeId}`, { recipeId });
+    }
+    if (recipe.linkPath === null) {
+      throw new JobSourceError(`Recipe ${recipeId} has no link, so there is nothing to build`, {
+        recipeId,
+      });
+    }
+    return recipe;
+  }
+
+  private async holdArchive(recipe: Recipe): Promise<string> {
+    const artifact = recipe.artifactId === null ? null : await orNull(this.artifacts.getArtifact(recipe.artifactId));
+    if (!artifact) throw new JobObjectMissingError(recipe.linkPath!);
+    try {
+      await this.artifacts.reference(artifact.storedFileId);
+    } catch (error) {
+      if (error instanceof NotFoundError) throw new JobObjectMissingError(recipe.linkPath!);
+      throw error;
+    }
+    return artifact.storedFileId;
+  }
+
+  private async findKey(actor: Actor, keyId: string): Promise<Key> {
+    const key = await orNull(this.keys.get(actor, keyId));
+    if (!key || key.projectId !== actor.projectId) throw new JobKeyError(keyId);
+    return key;
+  }
+
+  private newJob(actor: Actor, wanted: CreateJob, recipe: Recipe, recipeFileId: string, key: Key): NewJob {
+    const { arch } = recipe;
+    return {
+      id: newId(),
+      projectId: actor.projectId!,
+      userId: actor.id,
+      face: wanted.face,
+      jobType: wanted.jobType,
+      recipeId: recipe.id,
+      imageId: null,
+      publicKeyId: key.id,
+      publicKey: key.publicKey,
+      arch,
+      // On aarch64 always: the reference builds it in a virtual machine, whatever the user says.
+      requireDkms: arch === 'aarch64' || (wanted.requireDkms ?? recipe.requireDkms),
+      imageRootArchiveName: wanted.imageRootArchiveName,
+      kernelFileName: wanted.kernelFileName ?? (arch === 'aarch64' ? 'Image' : 'vmlinuz'),
+      initrdFileName: wanted.initrdFileName ?? 'initrd',
+      kernelParametersFileName: wanted.kernelParametersFileName ?? 'kernel-parameters',
+      enableDebug: wanted.enableDebug ?? false,
+      buildEnvSizeGib: wanted.buildEnvSizeGib ?? this.config.ims.buildEnvSizeGib,
+      memoryGib: wanted.memoryGib ?? this.config.ims.jobMemoryGib,
+      sshContainers: wanted.enableDebug ? [{ name: 'debug', jail: false }] : null,
+      recipeType: recipe.recipeType,
+      templateDictionary: recipe.templateDictionary,
+      recipeFileId,
+      targetImageId: newId(),
+    };
+  }
+
+  private recordReport(actor: Actor, job: Job, report: ReportJob): Promise<void> {
+    const { id, projectId } = job;
+    return this.outbox.record({
+      kind: 'job.reported',
+      noun: 'job',
+      nounId: id,
+      projectId,
+      actorId: actor.id,
+      data: { ...report },
+    });
+  }
+}
+
+function checkChange(actor: Actor, job: Job, action: string): void {
+  if (!actor.isAdmin && !actor.hasIn(job.projectId, 'member')) throw new NotPermittedError(action);
+}
+
+function checkShells({ jobType, sshContainers }: CreateJob): void {
+  const count = sshContainers?.length ?? 0;
+  if (jobType === 'create' && count > 0) {
+    throw new JobShellsError('ssh_containers: a job of type create takes none', { jobType });
+  }
+  if (count > 1) throw new JobShellsError(`ssh_containers: a job of type ${jobType} takes one at most`, { jobType });
+}
+
+function checkSameEnd(job: Job, { ended, phase, resultantImageId }: ReportJob): void {
+  const sameStatus =
+    phase === undefined && (ended === undefined || (ended === 'succeeded') === (job.state === 'success'));
+  const sameImage = resultantImageId === undefined || resultantImageId === job.resultantImageId;
+  if (!sameStatus || !sameImage) throw new JobEndedError(job.id, job.status);
+}
+
+function checkScope(actor: Actor, projectId: string | null): void {
+  if (!actor.isAdmin && !actor.hasIn(projectId, 'reader')) throw new NotPermittedError('jobs:list');
+}
+
+async function orNull<T>(found: Promise<T>): Promise<T | null> {
+  try {
+    return await found;
+  } catch (error) {
+    if (error instanceof NotFoundError) return null;
+    throw error;
+  }
+}
+
+/** Somebody else deleted it first. */
+function ignoreGone(error: unknown): void {
+  if (!(error instanceof JobNotFoundError)) throw error;
+}

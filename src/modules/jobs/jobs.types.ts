@@ -1,0 +1,72 @@
+import type { SortTerm } from '../../common/paging.js';
+import type { TimeCondition } from '../../common/time-condition.js';
+import type { SshContainer } from './job.entity.js';
+import type { ActivePhase, FinalStatus, JobState, JobType } from './job-state.js';
+
+/** A job as it is asked for. What is absent gets the default of the recipe, of its architecture or of Kiln. */
+export interface CreateJob {
+  /** The face it is asked for through; only this face will list it. */
+  readonly face: string;
+  readonly jobType: Extract<JobType, 'create' | 'customize'>;
+  /** Id of the recipe (create) or image (customize). */
+  readonly artifactId: string;
+  readonly publicKeyId: string;
+  /** Becomes the name of the resulting image. */
+  readonly imageRootArchiveName: string;
+  readonly kernelFileName?: string;
+  readonly initrdFileName?: string;
+  readonly kernelParametersFileName?: string;
+  readonly enableDebug?: boolean;
+  readonly buildEnvSizeGib?: number;
+  readonly memoryGib?: number;
+  readonly requireDkms?: boolean;
+  readonly sshContainers?: readonly SshContainer[];
+}
+
+export type JobSortKey = 'id' | 'name' | 'created' | 'arch' | 'state' | 'job_type';
+
+/** Conditions that all hold; a list of values means any of them. */
+export interface JobFilter {
+  readonly names?: readonly string[];
+  readonly archs?: readonly string[];
+  readonly states?: readonly JobState[];
+  readonly jobTypes?: readonly string[];
+  /** Recipe or image ids; text that is no id matches nothing. */
+  readonly artifactIds?: readonly string[];
+  readonly publicKeyIds?: readonly string[];
+  readonly resultantImageIds?: readonly string[];
+  readonly created?: readonly TimeCondition[];
+}
+
+/** Which jobs are listed, and in which order. */
+export interface JobQuery {
+  readonly face: string;
+  /** Null: those of every project, for administrators. */
+  readonly projectId: string | null;
+  readonly filter: JobFilter;
+  readonly sort: readonly SortTerm<JobSortKey>[];
+  /** Id of the job behind which the list starts. */
+  readonly marker?: string;
+}
+
+/** Which jobs are deleted together. */
+export interface DeleteJobs {
+  readonly face: string;
+  readonly states?: readonly JobState[];
+  readonly jobTypes?: readonly string[];
+  /** Only jobs made before this. */
+  readonly createdBefore?: Date;
+}
+
+/** What somebody who runs a job says of it: where it is, or how it ended. */
+export interface ReportJob {
+  readonly phase?: ActivePhase;
+  readonly ended?: Extract<FinalStatus, 'succeeded' | 'failed'>;
+  readonly resultantImageId?: string;
+}
+
+/** Why a job failed: a stable code for programs, a sentence for people. */
+export interface JobCause {
+  readonly code: string;
+  readonly message: string;
+}

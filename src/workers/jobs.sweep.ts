@@ -1,0 +1,29 @@
+import { Injectable } from '@nestjs/common';
+import { JobQueue, JobsService } from '../modules/jobs/index.js';
+import type { Sweep } from './sweep.js';
+
+/** Finds jobs whose worker has gone silent, and jobs that are queued but on no queue. */
+@Injectable()
+export class RecoverJobsSweep implements Sweep {
+  readonly name = 'recover-jobs';
+  readonly everyMs = 5_000;
+
+  constructor(private readonly queue: JobQueue) {}
+
+  run(): Promise<void> {
+    return this.queue.recover();
+  }
+}
+
+/** Removes what is left of deleted jobs when their retention ends. */
+@Injectable()
+export class PurgeJobsSweep implements Sweep {
+  readonly name = 'purge-jobs';
+  readonly everyMs = 60_000;
+
+  constructor(private readonly jobs: JobsService) {}
+
+  run(): Promise<number> {
+    return this.jobs.purgeDeleted();
+  }
+}

@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import { ArtifactsService } from '../modules/artifacts/index.js';
+import { IdentityService } from '../modules/identity/index.js';
+import { ImageDataService, ImageRemovalService } from '../modules/images/index.js';
+import type { Sweep } from './sweep.js';
+
+/** Takes images whose upload broke off back to where they can be uploaded again. */
+@Injectable()
+export class StaleUploadsSweep implements Sweep {
+  readonly name = 'stale-uploads';
+  readonly everyMs = 10_000;
+
+  constructor(private readonly data: ImageDataService) {}
+
+  run(): Promise<number> {
+    return this.data.sweep();
+  }
+}
+
+/** Removes the bytes of files that were never finished, or that nothing refers to. */
+@Injectable()
+export class StoredFilesSweep implements Sweep {
+  readonly name = 'stored-files';
+  readonly everyMs = 30_000;
+
+  constructor(private readonly artifacts: ArtifactsService) {}
+
+  run(): Promise<number> {
+    return this.artifacts.sweep();
+  }
+}
+
+/** Purges deleted images when their retention ends, or their project's room. */
+@Injectable()
+export class PurgeImagesSweep implements Sweep {
+  readonly name = 'purge-images';
+  readonly everyMs = 60_000;
+
+  constructor(private readonly removal: ImageRemovalService) {}
+
+  run(): Promise<number> {
+    return this.removal.sweep();
+  }
+}
+
+/** Removes tokens that have expired. */
+@Injectable()
+export class ExpiredTokensSweep implements Sweep {
+  readonly name = 'expired-tokens';
+  readonly everyMs = 300_000;
+
+  constructor(private readonly identity: IdentityService) {}
+
+  run(): Promise<number> {
+    return this.identity.sweep();
+  }
+}

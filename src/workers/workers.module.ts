@@ -1,0 +1,78 @@
+import {
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  Module,
+  type OnApplicationBootstrap,
+  type Type,
+} from '@nestjs/common';
+import { HealthChecks } from '../common/health.js';
+import { ArtifactsModule } from '../modules/artifacts/index.js';
+import { IdentityModule } from '../modules/identity/index.js';
+import { ImagesModule } from '../modules/images/index.js';
+import { Builder, JobExecutionModule } from '../modules/jobs/index.js';
+import { EventDispatcher } from '../platform/events/event-dispatcher.js';
+import { Log } from '../platform/logging/log.js';
+import { BuildProcessor } from './build.processor.js';
+import { PurgeEventsSweep } from './events.sweep.js';
+import { PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
+import { ExpiredTokensSweep, PurgeImagesSweep, StaleUploadsSweep, StoredFilesSweep } from './storage.sweep.js';
+import { type Sweep, SweepRunner } from './sweep.js';
+
+const SWEEPS = [
+  RecoverJobsSweep,
+  PurgeJobsSweep,
+  PurgeEventsSweep,
+  StaleUploadsSweep,
+  StoredFilesSweep,
+  PurgeImagesSweep,
+  ExpiredTokensSweep,
+];
+
+/** Every sweep of a worker. */
+class AllSweeps {
+  constructor(readonly list: readonly Sweep[]) {}
+}
+
+/** What a process does that works in the background: events, queues and sweeps. May live beside the API. */
+@Module({})
+export class WorkersModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  constructor(
+    private readonly builder: Builder,
+    private readonly processor: BuildProcessor,
+    private readonly events: EventDispatcher,
+    private readonly sweepRunner: SweepRunner,
+    private readonly sweeps: AllSweeps,
+    private readonly health: HealthChecks,
+    private readonly log: Log,
+  ) {}
+
+  /** @param builders a module that exports the `Builder` of this process */
+  static with(builders: Type): DynamicModule {
+    return {
+      module: WorkersModule,
+      imports: [JobExecutionModule.with(builders), ArtifactsModule, ImagesModule, IdentityModule],
+      providers: [
+        BuildProcessor,
+        SweepRunner,
+        ...SWEEPS,
+        { provide: AllSweeps, useFactory: (...sweeps: Sweep[]) => new AllSweeps(sweeps), inject: SWEEPS },
+      ],
+    };
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.health.tell('builders', async () => {
+      const found = await this.builder.readiness();
+      return found.map(({ builder, usable, problem }) => ({ name: builder, usable, detail: problem }));
+    });
+    // What an earlier process of this machine left must be gone before its jobs come back.
+    await this.builder.sweep().catch((error) => this.log.error('leftovers of earlier builds remain', { error }));
+    this.processor.start();
+    this.events.start();
+    this.sweepRunner.start(this.sweeps.list);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await Promise.all([this.sweepRunner.stop(), this.events.stop()]);
+  }
+}
