@@ -9,6 +9,7 @@ import type { FaceRegistry } from './apis/shared/face-registry.js';
 import type { RouteTable } from './apis/shared/route-table.js';
 import { SharedApiModule } from './apis/shared/shared.module.js';
 import { WireExceptionFilter } from './apis/shared/wire-exception.filter.js';
+import { BuildersModule } from './builders/index.js';
 import { BootstrapModule } from './bootstrap/bootstrap.module.js';
 import { Clock } from './common/clock.js';
 import { HealthChecks } from './common/health.js';
@@ -74,7 +75,7 @@ export class AppModule {
       imports: [
         ...platform(foundations),
         ...(role === 'worker' ? [] : faces(foundations)),
-        ...(role === 'api' ? [] : [WorkersModule]),
+        ...(role === 'api' ? [] : [WorkersModule.with(BuildersModule)]),
       ],
       providers: role === 'worker' ? [] : [{ provide: APP_FILTER, useClass: WireExceptionFilter }],
     };

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { IdentityModule } from '../../modules/identity/index.js';
 import { ImagesModule } from '../../modules/images/index.js';
+import { JobsModule } from '../../modules/jobs/index.js';
 import { KeysModule } from '../../modules/keys/index.js';
 import { RecipesModule } from '../../modules/recipes/index.js';
 import { TenancyModule } from '../../modules/tenancy/index.js';
@@ -9,13 +10,21 @@ import { ImsHealthController } from './health/ims-health.controller.js';
 import { ImsImagesController } from './images/ims-images.controller.js';
 import { ImsFace } from './ims.face.js';
 import { ImsGuard } from './ims.guard.js';
+import { ImsJobsController } from './jobs/ims-jobs.controller.js';
+import { ImsJobsPresenter } from './jobs/ims-jobs.presenter.js';
 import { ImsPublicKeysController } from './public-keys/ims-public-keys.controller.js';
 import { ImsRecipesController } from './recipes/ims-recipes.controller.js';
 
 @Module({
-  imports: [IdentityModule, TenancyModule, ImagesModule, KeysModule, RecipesModule],
-  controllers: [ImsHealthController, ImsImagesController, ImsPublicKeysController, ImsRecipesController],
-  providers: [ImsFace, ImsGuard],
+  imports: [IdentityModule, TenancyModule, ImagesModule, KeysModule, RecipesModule, JobsModule],
+  controllers: [
+    ImsHealthController,
+    ImsImagesController,
+    ImsPublicKeysController,
+    ImsRecipesController,
+    ImsJobsController,
+  ],
+  providers: [ImsFace, ImsGuard, ImsJobsPresenter],
 })
 export class ImsFaceModule {
   constructor(faces: FaceRegistry, face: ImsFace) {
