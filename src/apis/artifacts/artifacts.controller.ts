@@ -17,7 +17,7 @@ export class ArtifactsController {
     private readonly config: Config,
   ) {}
 
-  @Put('*key')
+  @Put('*')
   async put(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { headers } = request;
     const body = hasBody(headers) ? request.raw : Readable.from([]);
@@ -31,7 +31,7 @@ export class ArtifactsController {
     await reply.status(201).header('etag', `"${artifact.etag}"`).send();
   }
 
-  @Get('*key')
+  @Get('*')
   async get(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const found = await this.artifacts.get(actor, addressOf(request.url));
     const { sizeBytes } = found.file;
@@ -43,14 +43,14 @@ export class ArtifactsController {
   }
 
   // By itself Fastify would answer HEAD by reading everything that GET sends.
-  @Head('*key')
+  @Head('*')
   async head(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const found = await this.artifacts.get(actor, addressOf(request.url));
     describe(reply, found);
     await reply.header('content-length', found.file.sizeBytes).send();
   }
 
-  @Delete('*key')
+  @Delete('*')
   @HttpCode(204)
   async delete(@CurrentActor() actor: Actor, @Req() request: FastifyRequest): Promise<void> {
     await this.artifacts.delete(actor, addressOf(request.url));
