@@ -27,9 +27,10 @@ function follow(...texts: string[]) {
   const log = new KiwiLog(
     (text) => logged.push(text),
     (percent) => percents.push(percent),
+    false,
   );
   for (const text of texts) log.push(text);
-  log.end();
+  log.end(true);
   return { logged: logged.join(''), percents, cause: log.cause() };
 }
 
@@ -82,7 +83,7 @@ describe('KiwiLog', () => {
     ['recipe.invalid', 'KiwiDescriptionInvalid: Failed to validate schema and/or schematron rules'],
     ['build.script_failed', 'KiwiScriptFailed: config.sh failed: boom'],
     ['build.failed', 'KiwiRootDirExists: Root directory /job/root already exists'],
-    ['build.failed', 'KiwiBootStrapPhaseFailed: Bootstrap installation failed: E: Unable to locate package nonesuch'],
+    ['build.failed', 'KiwiBootStrapPhaseFailed: Bootstrap installation failed'],
   ])('maps to %s: %s', (code, text) => {
     const { cause } = follow(error(text), `${PREFIX}Cleaning up SystemPrepare instance\n`);
 
@@ -129,6 +130,22 @@ describe('KiwiLog', () => {
     );
 
     expect(cause.code).toBe('build.out_of_disk');
+  });
+
+  it('adds what the package manager says, which kiwi tells in debug lines only', () => {
+    const { cause, logged } = follow(
+      "[ DEBUG   ]: 20:15:06 | bootstrap: E: Couldn't find these debs: nonesuch\n",
+      error('KiwiBootStrapPhaseFailed: '),
+      'Bootstrap package installation failed: W: something\n',
+      'Further details\n',
+    );
+
+    expect(cause).toEqual({
+      code: 'build.failed',
+      message:
+        "KiwiBootStrapPhaseFailed: Bootstrap package installation failed (E: Couldn't find these debs: nonesuch)",
+    });
+    expect(logged).toMatch(/The last lines of the debug log:\n.*nonesuch\n$/);
   });
 
   it('says so when kiwi gave no reason', () => {

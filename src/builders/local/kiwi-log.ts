@@ -22,7 +22,9 @@ const BAR = /\[[# ]+\]\s+(\d{1,3})%/;
 
 const ERROR_LINE = /\[ ERROR\s*\]:\s*(?:[\d:]+\s*\|\s*)?(.*)$/;
 const NO_SPACE = /No space left on device|Disk quota exceeded|ENOSPC/;
+const KIWI_LINE = /^\[ [A-Z]+\s*\]:/;
 const MAX_LINE = 16_384;
+const HELD_LINES = 40;
 
 export interface BuildCause {
   readonly code: BuildFailureCode;
@@ -32,20 +34,26 @@ export interface BuildCause {
 /** Reads kiwi's output as it comes: whole lines for the job's log, a rough percentage, and the cause when it fails. */
 export class KiwiLog {
   private open = '';
+  private inDebug = false;
+  /** The last debug lines, where they are not told at once. */
+  private readonly held: string[] = [];
   private reached = 0;
   private next = 100;
-  /** What a script wrote follows its error line, up to kiwi's next own line; the last of it tells most. */
-  private lastError: { readonly text: string; detail?: string; open: boolean } | undefined;
+  /** What a script or a package manager wrote follows the error line, up to kiwi's next own line. */
+  private lastError: { readonly text: string; readonly more: string[]; open: boolean } | undefined;
   private fetchFault: string | undefined;
+  private packageFault: string | undefined;
   private outOfSpace = false;
 
   /**
    * @param log gets whole lines, each with its end
    * @param percent gets each new value, never a smaller one
+   * @param debug whether debug lines belong into the log; else only the last ones of a failed build do
    */
   constructor(
     private readonly log: (text: string) => void,
     private readonly percent: (percent: number) => void,
+    private readonly debug: boolean,
   ) {}
 
   push(text: string): void {
@@ -64,30 +72,54 @@ export class KiwiLog {
     }
   }
 
-  end(): void {
+  end(failed: boolean): void {
     if (this.open !== '') this.line(this.open);
     this.open = '';
+    if (failed && this.held.length > 0) this.log(`The last lines of the debug log:\n${this.held.join('')}`);
   }
 
   /** Why kiwi failed. Call after `end`. */
   cause(): BuildCause {
-    const reason = this.lastError && [this.lastError.text, this.lastError.detail].filter(Boolean).join(' ');
     if (this.outOfSpace) return { code: 'build.out_of_disk', message: 'The build ran out of disk space' };
-    if (reason === undefined) return { code: 'build.failed', message: 'kiwi-ng failed without giving a reason' };
-    return { code: codeOf(reason, this.fetchFault), message: sentence(reason, this.fetchFault) };
+    if (this.lastError === undefined)
+      return { code: 'build.failed', message: 'kiwi-ng failed without giving a reason' };
+    const { text, more } = this.lastError;
+    const phase = PHASE_ERROR.test(text);
+    // After a phase's error comes advice to read the log; what matters is its headline and the package manager's word.
+    const headline = phase ? `${text} ${more[0] ?? ''}`.split(': ').slice(0, 2).join(': ').trim() : text;
+    const detail = phase ? (this.fetchFault ?? this.packageFault) : more.at(-1);
+    const message = detail !== undefined && !headline.includes(detail) ? joined(headline, detail) : headline;
+    return { code: codeOf(text, this.fetchFault), message: message.slice(0, MAX_MESSAGE) };
   }
 
   private line(raw: string): void {
     const states = raw.split('\r').filter((state) => state !== '');
     const text = (states.at(-1) ?? '').slice(0, MAX_LINE);
-    this.log(`${text}\n`);
+    this.tellLine(text);
     this.follow(raw);
     const error = ERROR_LINE.exec(text)?.[1];
-    if (error !== undefined) this.lastError = { text: error.trim(), open: true };
-    else if (/^\[ [A-Z]+\s*\]:/.test(text)) this.closeError();
-    else if (this.lastError?.open && text.trim() !== '') this.lastError.detail = text.trim();
+    if (error !== undefined) this.lastError = { text: error.trim(), more: [], open: true };
+    else if (KIWI_LINE.test(text)) this.closeError();
+    else if (this.lastError?.open && text.trim() !== '') {
+      // The first and the last line are all that is asked for.
+      if (this.lastError.more.length > 1) this.lastError.more.pop();
+      this.lastError.more.push(text.trim());
+    }
     if (NO_SPACE.test(text)) this.outOfSpace = true;
-    if (FETCH_FAULT.test(text)) this.fetchFault = text.trim();
+    const fault = PACKAGE_FAULT.exec(text)?.[1];
+    if (fault !== undefined) this.packageFault = fault;
+    const fetchFault = FETCH_FAULT.exec(text)?.[0];
+    if (fetchFault !== undefined) this.fetchFault = fetchFault;
+  }
+
+  private tellLine(text: string): void {
+    if (KIWI_LINE.test(text)) this.inDebug = text.startsWith('[ DEBUG');
+    // A debug message may go on over several lines; progress bars begin like kiwi's own lines.
+    if (this.debug || !this.inDebug) return this.log(`${text}\n`);
+    // What kiwi runs to clean up would push out what matters.
+    if (text.includes(' | EXEC: ')) return;
+    this.held.push(`${text}\n`);
+    if (this.held.length > HELD_LINES) this.held.shift();
   }
 
   private closeError(): void {
@@ -115,33 +147,27 @@ export class KiwiLog {
   }
 }
 
+const MAX_MESSAGE = 1_000;
+const PHASE_ERROR =
+  /^Kiwi(?:BootStrapPhase|InstallPhase|SystemInstallPackages|SystemUpdate|PackagesDeletePhase)Failed\b/;
+
+/** The line in which apt or debootstrap says what is wrong. */
+const PACKAGE_FAULT = /(?:^|\s)(E: .*)$/;
+
 /** What debootstrap, apt, dnf and zypper say when a package source does not give what it should. */
 const FETCH_FAULT =
-  /^(?:.*\b)?(?:E: (?:Failed getting release file|Invalid Release file|Couldn't download|Failed to fetch)|W: Failed to fetch|Err:\d+ |Could not resolve host|Temporary failure (?:in name resolution|resolving)|Cannot download|Failed to download metadata|Curl error)/;
+  /E: (?:Failed getting release file|Invalid Release file|Couldn't download|Failed to fetch|Unable to fetch).*|Could not resolve host.*|Temporary failure (?:in name resolution|resolving).*|Failed to download metadata.*|Curl error.*/;
+
+const INVALID =
+  /^Kiwi(?:Description|Schema|Config|TypeNotFound|Profile|UriTypeUnknown|UriStyleUnknown|ExtensionError|NotImplementedError)/;
 
 function codeOf(reason: string, fetchFault: string | undefined): BuildFailureCode {
-  if (
-    /^Kiwi(?:Description|Schema|Config|ConfigFile|TypeNotFound|DescriptionConflict|Profile|UriTypeUnknown|UriStyleUnknown|RuntimeConfig)/.test(
-      reason,
-    )
-  ) {
-    return 'recipe.invalid';
-  }
+  if (INVALID.test(reason)) return 'recipe.invalid';
   if (/^KiwiScriptFailed\b/.test(reason)) return 'build.script_failed';
-  if (/^Kiwi(?:UriOpenError|RepositoryError)\b/.test(reason)) return 'repository.unreachable';
-  if (
-    /^Kiwi(?:BootStrapPhaseFailed|DebootstrapError|SystemInstallPackagesFailed|SystemUpdateFailed|InstallPhaseFailed)\b/.test(
-      reason,
-    )
-  ) {
-    return fetchFault !== undefined || FETCH_FAULT.test(reason) || /Failed getting release file/.test(reason)
-      ? 'repository.unreachable'
-      : 'build.failed';
-  }
-  return 'build.failed';
+  if (/^KiwiUriOpenError\b/.test(reason)) return 'repository.unreachable';
+  return PHASE_ERROR.test(reason) && fetchFault !== undefined ? 'repository.unreachable' : 'build.failed';
 }
 
-function sentence(reason: string, fetchFault: string | undefined): string {
-  const text = fetchFault !== undefined && !reason.includes(fetchFault) ? `${reason} (${fetchFault})` : reason;
-  return text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text;
+function joined(headline: string, detail: string): string {
+  return headline.endsWith(':') ? `${headline} ${detail}` : `${headline} (${detail})`;
 }

@@ -104,7 +104,8 @@ export class LocalBuilder extends Builder {
       stop.throwIfAborted();
       return { files, dispose: () => folder.remove() };
     } catch (error) {
-      await folder.remove();
+      // Where removal fails the sweep tries again; the caller must see this failure, not a second one.
+      await folder.remove().catch(() => undefined);
       if (signal.aborted) throw signal.reason;
       throw limit.signal.aborted ? limit.signal.reason : error;
     } finally {
@@ -216,8 +217,10 @@ export class LocalBuilder extends Builder {
     const log = new KiwiLog(
       (text) => report.log(text),
       (percent) => report.percent(percent),
+      order.enableDebug,
     );
-    const command = ['kiwi-ng', ...(order.enableDebug ? ['--debug'] : [])];
+    // Always with --debug: without it kiwi does not tell what package managers say, nor why they fail.
+    const command = ['kiwi-ng', '--debug'];
     // The default cache is one for the whole machine, and two builds would overwrite each other's package sources in it.
     command.push(
       '--shared-cache-dir',
@@ -238,7 +241,7 @@ export class LocalBuilder extends Builder {
       onOutput: (text) => log.push(text),
       order: { step: 'build', command },
     });
-    log.end();
+    log.end(status !== 0);
     if (status === 0) return;
     const cause = log.cause();
     throw new BuildFailedError(cause.code, cause.message);

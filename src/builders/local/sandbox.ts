@@ -35,6 +35,8 @@ export interface SandboxRun {
   readonly signal: AbortSignal;
 }
 
+/** Of one host user, so of all builds of a worker together: a fork bomb ends here. */
+const MAX_PROCESSES = 8_192;
 const MAX_ERROR_TEXT = 4_096;
 const KILL_PATIENCE_MS = 500;
 const NETWORK_PATIENCE_MS = 10_000;
@@ -120,7 +122,7 @@ export class Sandbox {
   }
 
   private command(run: SandboxRun): [string, string[]] {
-    const limits = ['--core=0'];
+    const limits = ['--core=0', `--nproc=${MAX_PROCESSES}`];
     if (run.fileBytes !== undefined) limits.push(`--fsize=${run.fileBytes}`);
     if (run.memoryBytes !== undefined) limits.push(`--as=${run.memoryBytes}`);
     const outer = ['--pdeathsig', 'KILL', '--', 'prlimit', ...limits, '--'];

@@ -73,8 +73,11 @@ export class WorkFolder {
   /** Ends whatever still runs and removes everything. Safe to call twice. */
   async remove(): Promise<void> {
     clearInterval(this.heartbeat);
-    await removeExecution(this.path, this.token);
-    active.delete(this.path);
+    try {
+      await removeExecution(this.path, this.token);
+    } finally {
+      active.delete(this.path);
+    }
   }
 
   /** Bytes on disk, files of the namespace's other users included. */
