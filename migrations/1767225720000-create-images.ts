@@ -43,30 +43,50 @@ export class CreateImages1767225720000 implements MigrationInterface {
         deleted_at timestamptz(3)
       );
 
-      -- Every branch of the visibility union walks one of these in its own order; null sorts as '' or 0.
+      -- Every branch of a list walks one of these in the list's order, either way; null sorts as '' or 0.
       CREATE INDEX images_own_created ON images (project_id, created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX images_own_updated ON images (project_id, updated_at, created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX images_own_name ON images (project_id, (coalesce(name, '')), created_at, id) WHERE deleted_at IS NULL;
       CREATE INDEX images_own_size ON images (project_id, (coalesce(size_bytes, 0)), created_at, id)
         WHERE deleted_at IS NULL;
       CREATE INDEX images_own_status ON images (project_id, status, created_at, id) WHERE deleted_at IS NULL;
+      CREATE INDEX images_own_disk_format ON images (project_id, (coalesce(disk_format, '')), created_at, id)
+        WHERE deleted_at IS NULL;
+      CREATE INDEX images_own_container_format ON images (project_id, (coalesce(container_format, '')), created_at, id)
+        WHERE deleted_at IS NULL;
+      CREATE INDEX images_own_id ON images (project_id, id) WHERE deleted_at IS NULL;
 
-      CREATE INDEX images_public_created ON images (created_at, id) WHERE deleted_at IS NULL AND visibility = 'public';
-      CREATE INDEX images_public_updated ON images (updated_at, created_at, id)
-        WHERE deleted_at IS NULL AND visibility = 'public';
-      CREATE INDEX images_public_name ON images ((coalesce(name, '')), created_at, id)
-        WHERE deleted_at IS NULL AND visibility = 'public';
-      CREATE INDEX images_public_size ON images ((coalesce(size_bytes, 0)), created_at, id)
-        WHERE deleted_at IS NULL AND visibility = 'public';
-      CREATE INDEX images_community_created ON images (created_at, id)
-        WHERE deleted_at IS NULL AND visibility = 'community';
-      CREATE INDEX images_community_name ON images ((coalesce(name, '')), created_at, id)
-        WHERE deleted_at IS NULL AND visibility = 'community';
-      CREATE INDEX images_shared_created ON images (created_at, id) WHERE deleted_at IS NULL AND visibility = 'shared';
-      CREATE INDEX images_ownerless_created ON images (created_at, id) WHERE deleted_at IS NULL AND project_id IS NULL;
+      -- Everybody's public and community images, and all of them for administrators.
+      CREATE INDEX images_visibility_created ON images (visibility, created_at, id) WHERE deleted_at IS NULL;
+      CREATE INDEX images_visibility_updated ON images (visibility, updated_at, created_at, id)
+        WHERE deleted_at IS NULL;
+      CREATE INDEX images_visibility_name ON images (visibility, (coalesce(name, '')), created_at, id)
+        WHERE deleted_at IS NULL;
+      CREATE INDEX images_visibility_size ON images (visibility, (coalesce(size_bytes, 0)), created_at, id)
+        WHERE deleted_at IS NULL;
 
-      CREATE INDEX images_all_created ON images (created_at, id) WHERE deleted_at IS NULL;
-      CREATE INDEX images_all_name ON images ((coalesce(name, '')), created_at, id) WHERE deleted_at IS NULL;
+      CREATE INDEX images_visibility_status ON images (visibility, status, created_at, id) WHERE deleted_at IS NULL;
+      CREATE INDEX images_visibility_disk_format ON images (visibility, (coalesce(disk_format, '')), created_at, id)
+        WHERE deleted_at IS NULL;
+      CREATE INDEX images_visibility_container_format
+        ON images (visibility, (coalesce(container_format, '')), created_at, id) WHERE deleted_at IS NULL;
+
+      -- Few images are published.
+      CREATE INDEX images_published_id ON images (visibility, id)
+        WHERE deleted_at IS NULL AND visibility IN ('public', 'community');
+      CREATE INDEX images_published_by_owner ON images (project_id, visibility, created_at, id)
+        WHERE deleted_at IS NULL AND visibility IN ('public', 'community');
+
+      -- Few images are hidden or protected, and few have one digest.
+      CREATE INDEX images_own_hidden ON images (project_id, created_at, id) WHERE deleted_at IS NULL AND hidden;
+      CREATE INDEX images_visibility_hidden ON images (visibility, created_at, id)
+        WHERE deleted_at IS NULL AND hidden;
+      CREATE INDEX images_own_protected ON images (project_id, created_at, id) WHERE deleted_at IS NULL AND protected;
+      CREATE INDEX images_visibility_protected ON images (visibility, created_at, id)
+        WHERE deleted_at IS NULL AND protected;
+      CREATE INDEX images_md5 ON images USING hash (md5) WHERE deleted_at IS NULL AND md5 IS NOT NULL;
+      CREATE INDEX images_hash_value ON images USING hash (hash_value)
+        WHERE deleted_at IS NULL AND hash_value IS NOT NULL;
 
       CREATE INDEX images_tags ON images USING gin (tags) WHERE deleted_at IS NULL;
       CREATE INDEX images_properties ON images USING gin (properties jsonb_path_ops) WHERE deleted_at IS NULL;

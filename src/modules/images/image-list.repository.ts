@@ -86,8 +86,8 @@ function orEmpty(sql: string, outer: string, value: (image: Image) => string | n
 /** A part of a list that one index can walk in the order of the list; the parts of a list do not overlap. */
 interface Branch {
   readonly conditions: readonly string[];
-  /** Walks what is shared with the viewer's project, from the side of the membership. */
-  readonly throughMembers?: boolean;
+  /** Conditions on memberships: walks what is shared with the viewer's project from their side. */
+  readonly throughMembers?: readonly string[];
 }
 
 const NAMED_STATEMENTS_MAX = 64;
@@ -147,9 +147,17 @@ function statement(request: ListRequest, branches: readonly Branch[], bindings: 
   const filters = filterConditions(request.filter, bindings);
   const parts = branches.map((branch) => {
     const columns = order.map(({ key, direction }) => ({ sql: columnOf(key, branch), direction }));
-    const conditions = [...branch.conditions, ...filters, ...(marker ? [keysetAfter(columns, marker)] : [])];
-    const from = branch.throughMembers ? 'image_members m JOIN images i ON i.id = m.image_id' : 'images i';
-    return `SELECT ${IMAGE_COLUMNS} FROM ${from} WHERE ${conditions.join(' AND ')}
+    const after = marker ? [keysetAfter(columns, marker)] : [];
+    const conditions = [...branch.conditions, ...filters];
+    // Fenced, so that the viewer's memberships are looked up, and never every shared image of everybody joined. A name
+    // or an id finds few images at once, so these are looked up among the memberships.
+    const fence = request.filter.ids || request.filter.names ? '' : 'OFFSET 0';
+    const from = branch.throughMembers
+      ? `image_members m CROSS JOIN LATERAL (
+          SELECT * FROM images i WHERE i.id = m.image_id AND ${conditions.join(' AND ')} ${fence}) i
+         WHERE ${[...branch.throughMembers, ...after].join(' AND ')}`
+      : `images i WHERE ${[...conditions, ...after].join(' AND ')}`;
+    return `SELECT ${IMAGE_COLUMNS} FROM ${from}
       ORDER BY ${keysetOrder(columns)} LIMIT ${request.limit}`;
   });
   if (parts.length === 1) return parts[0]!;
@@ -206,14 +214,13 @@ function visibleBranches(
     return [live(`i.project_id = ${bindings.add(owner)}`, ...(specific ? [isVisibility(specific)] : []))];
   }
   const ofOwner = owner === undefined ? [] : [`i.project_id = ${bindings.add(owner)}`];
-  const own = viewer.projectId === null ? null : bindings.add(viewer.projectId);
   const branches: Branch[] = [];
   if (shown('public')) branches.push(live(isVisibility('public'), ...ofOwner));
   // Other projects' community images are shown to those only who ask for them.
   if (scope.visibility === 'community' || scope.visibility === 'all') {
     branches.push(live(isVisibility('community'), ...ofOwner));
-  } else if (shown('community') && owner === undefined && own !== null && viewer.isAdmin) {
-    branches.push(live(isVisibility('community'), `i.project_id = ${own}`));
+  } else if (shown('community') && owner === undefined && viewer.projectId !== null && viewer.isAdmin) {
+    branches.push(live(isVisibility('community'), `i.project_id = ${bindings.add(viewer.projectId)}`));
   }
   if (viewer.isAdmin) {
     for (const visibility of ['shared', 'private'] as const) {
@@ -224,28 +231,23 @@ function visibleBranches(
   if (owner === undefined) {
     const visibilities = VISIBILITIES.filter((each) => each !== 'public' && shown(each));
     const owned = scope.visibility === 'all' ? visibilities.filter((each) => each !== 'community') : visibilities;
-    if (owned.length > 0 && own !== null && scope.visibility !== 'community') {
-      branches.push(live(`i.project_id = ${own}`, isOneOf(owned)));
+    if (owned.length > 0 && viewer.projectId !== null && scope.visibility !== 'community') {
+      branches.push(live(`i.project_id = ${bindings.add(viewer.projectId)}`, isOneOf(owned)));
     }
     const ownerless = owned.filter((each) => each !== 'community');
     if (ownerless.length > 0) branches.push(live('i.project_id IS NULL', isOneOf(ownerless)));
   }
-  if (shown('shared') && own !== null) branches.push(...sharedBranches(own, scope.memberStatus, ofOwner));
+  if (shown('shared') && viewer.projectId !== null) {
+    branches.push(...sharedBranches(bindings.add(viewer.projectId), scope.memberStatus, ofOwner));
+  }
   return branches;
 }
 
 /** One branch a status, since the index has the status in front of the order. */
 function sharedBranches(own: string, status: string, more: readonly string[]): Branch[] {
   return MEMBER_STATUSES.filter((each) => status === 'all' || each === status).map((each) => ({
-    throughMembers: true,
-    conditions: [
-      `m.member = ${own}`,
-      `m.status = '${each}'`,
-      'i.deleted_at IS NULL',
-      isVisibility('shared'),
-      `i.project_id <> ${own}`,
-      ...more,
-    ],
+    throughMembers: [`m.member = ${own}`, `m.status = '${each}'`],
+    conditions: ['i.deleted_at IS NULL', isVisibility('shared'), `i.project_id <> ${own}`, ...more],
   }));
 }
 
@@ -268,6 +270,10 @@ function filterConditions(filter: ImageFilter, bindings: Bindings): string[] {
   const equal = (sql: string, value: unknown): void => {
     if (value !== undefined) conditions.push(`${sql} = ${bindings.add(value)}`);
   };
+  // No parameters: partial indexes are chosen by what stands in the text.
+  const isTrue = (sql: string, value: boolean | undefined): void => {
+    if (value !== undefined) conditions.push(value ? sql : `NOT ${sql}`);
+  };
   const anyOf = (sql: string, values: readonly unknown[] | undefined, type = 'text'): void => {
     if (values?.length === 1) equal(sql, values[0]);
     else if (values) conditions.push(`${sql} = ANY (${bindings.add(values)}::${type}[])`);
@@ -282,8 +288,8 @@ function filterConditions(filter: ImageFilter, bindings: Bindings): string[] {
   anyOfNullable('i.disk_format', filter.diskFormats);
   anyOfNullable('i.container_format', filter.containerFormats);
   if (filter.architectures) conditions.push(architectureCondition(filter.architectures, bindings));
-  equal('i.hidden', filter.hidden);
-  equal('i.protected', filter.protected);
+  isTrue('i.hidden', filter.hidden);
+  isTrue('i.protected', filter.protected);
   equal('i.md5', filter.md5);
   equal('i.hash_algorithm', filter.hashAlgorithm);
   equal('i.hash_value', filter.hashValue);
@@ -300,9 +306,9 @@ function filterConditions(filter: ImageFilter, bindings: Bindings): string[] {
   timeConditions('i.deleted_at', filter.deletedAt, bindings, conditions);
   return conditions;
 
-  /** In the form that the indexes have; where the value is '' null must still not match. */
+  /** In the form that the indexes have, and in the one that the planner has statistics of. */
   function anyOfNullable(sql: string, values: readonly string[] | undefined): void {
-    if (values?.includes('')) conditions.push(`${sql} IS NOT NULL`);
+    anyOf(sql, values);
     anyOf(`coalesce(${sql}, '')`, values);
   }
 }
@@ -320,13 +326,15 @@ function numberConditions(
   conditions: string[],
 ): void {
   if (!range) return;
-  conditions.push(`${column} IS NOT NULL`);
-  const indexed = column === 'i.size_bytes' ? SORT_COLUMNS.sizeBytes.sql : column;
-  if (range.minimum !== undefined) {
-    conditions.push(`${indexed} >= ${bindings.add(withinBigint(Math.ceil(range.minimum)))}::bigint`);
-  }
-  if (range.maximum !== undefined) {
-    conditions.push(`${indexed} <= ${bindings.add(withinBigint(Math.floor(range.maximum)))}::bigint`);
+  // As with names: once for an index, once for the planner.
+  const forms = column === 'i.size_bytes' ? [column, SORT_COLUMNS.sizeBytes.sql] : [column];
+  for (const form of forms) {
+    if (range.minimum !== undefined) {
+      conditions.push(`${form} >= ${bindings.add(withinBigint(Math.ceil(range.minimum)))}::bigint`);
+    }
+    if (range.maximum !== undefined) {
+      conditions.push(`${form} <= ${bindings.add(withinBigint(Math.floor(range.maximum)))}::bigint`);
+    }
   }
 }
 
