@@ -28,6 +28,8 @@ packages=(
   qemu-system-x86 qemu-utils
   # Redis as the carrier of the queues
   redis-server
+  # A server of the S3 protocol: OpenStack Swift
+  swift-proxy swift-account swift-container swift-object memcached
   # The clients that the tests drive
   python3-openstackclient python3-glanceclient python3-openstacksdk curl jq
 )
