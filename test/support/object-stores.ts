@@ -436,7 +436,8 @@ async function read(store: ObjectStore, key: string): Promise<Buffer> {
   return collect(await store.get(key));
 }
 
-async function all(store: ObjectStore, prefix: string): Promise<(ObjectInfo & { modifiedAt: Date })[]> {
+/** Everything that a store lists. */
+export async function all(store: ObjectStore, prefix: string): Promise<(ObjectInfo & { modifiedAt: Date })[]> {
   const found = [];
   for await (const object of store.list(prefix)) found.push(object);
   return found;

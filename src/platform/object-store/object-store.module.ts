@@ -5,9 +5,7 @@ import { ObjectStores } from './object-stores.js';
 /** Offers the configured `ObjectStores` to every module. `Config` must be offered globally. */
 @Global()
 @Module({
-  providers: [
-    { provide: ObjectStores, inject: [Config], useFactory: (config: Config) => ObjectStores.open(config.stores) },
-  ],
+  providers: [{ provide: ObjectStores, inject: [Config], useFactory: (config: Config) => ObjectStores.open(config) }],
   exports: [ObjectStores],
 })
 export class ObjectStoreModule implements OnApplicationShutdown {

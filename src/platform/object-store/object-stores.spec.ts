@@ -7,20 +7,23 @@ const MIB = 2 ** 20;
 
 describe('ObjectStores', () => {
   it('makes the stores of a configuration, the first being the default', async () => {
-    const stores = await ObjectStores.open([
-      { id: 'fast', type: 'file', path: '/srv/fast', description: 'NVMe' },
-      {
-        id: 'bulk',
-        type: 's3',
-        endpoint: 'http://127.0.0.1:1',
-        region: 'us-east-1',
-        bucket: 'b',
-        prefix: '',
-        accessKeyId: 'a',
-        secretAccessKey: 'b',
-        forcePathStyle: true,
-      },
-    ]);
+    const stores = await ObjectStores.open({
+      dataDir: '/srv/kiln',
+      stores: [
+        { id: 'fast', type: 'file', path: '/srv/fast', description: 'NVMe' },
+        {
+          id: 'bulk',
+          type: 's3',
+          endpoint: 'http://127.0.0.1:1',
+          region: 'us-east-1',
+          bucket: 'b',
+          prefix: '',
+          accessKeyId: 'a',
+          secretAccessKey: 'b',
+          forcePathStyle: true,
+        },
+      ],
+    });
 
     expect(stores.default).toBeInstanceOf(FileObjectStore);
     expect(stores.get('bulk').description).toEqual({ id: 'bulk', type: 's3', description: undefined });
@@ -32,7 +35,10 @@ describe('ObjectStores', () => {
   });
 
   it('tells a store that was taken out of the configuration from one that a user made up', async () => {
-    const stores = await ObjectStores.open([{ id: 'fast', type: 'file', path: '/srv/fast' }]);
+    const stores = await ObjectStores.open({
+      dataDir: '/srv/kiln',
+      stores: [{ id: 'fast', type: 'file', path: '/srv/fast' }],
+    });
 
     expect(() => stores.get('gone')).toThrow(
       expect.objectContaining({ kind: 'unavailable', code: 'object_store.not_configured' }),

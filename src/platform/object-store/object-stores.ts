@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import type { Config } from '../../config/config.js';
 import type { StoreConfig } from '../../config/config.schema.js';
 import { FileObjectStore } from './file-object-store.js';
 import { StoreNotConfiguredError } from './object-store.errors.js';
@@ -14,8 +16,9 @@ export class ObjectStores {
   }
 
   /** Makes the stores that a configuration names. None is contacted: `check` does that. */
-  static async open(configs: readonly StoreConfig[]): Promise<ObjectStores> {
-    return new ObjectStores(await Promise.all(configs.map(openStore)));
+  static async open(config: Pick<Config, 'stores' | 'dataDir'>): Promise<ObjectStores> {
+    const spoolDir = join(config.dataDir, 'spool');
+    return new ObjectStores(await Promise.all(config.stores.map((store) => openStore(store, spoolDir))));
   }
 
   /** Where new bytes go unless somebody chose a store. */
@@ -54,9 +57,9 @@ export class ObjectStores {
   }
 }
 
-async function openStore(config: StoreConfig): Promise<ObjectStore> {
+async function openStore(config: StoreConfig, spoolDir: string): Promise<ObjectStore> {
   if (config.type === 'file') return new FileObjectStore(config);
   // Only here: the S3 client costs a process tens of megabytes, which one that keeps files can do without.
   const { S3ObjectStore } = await import('./s3-object-store.js');
-  return new S3ObjectStore(config);
+  return new S3ObjectStore({ ...config, spoolDir });
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { FileObjectStore } from '../../../src/platform/object-store/file-object-store.js';
-import { StalledBody, collect, describeObjectStore, inChunks } from '../../support/object-stores.js';
+import { killDuringPut } from '../../support/killed-put.js';
+import { StalledBody, all, collect, describeObjectStore, inChunks } from '../../support/object-stores.js';
 
 const temporaryFiles = async (path: string): Promise<string[]> => fs.readdir(join(path, '.tmp')).catch(() => []);
 
@@ -47,6 +48,20 @@ describe('FileObjectStore', () => {
     expect(await temporaryFiles(path)).toHaveLength(1);
     body.push(null);
     await expect(put).resolves.toEqual({ key: 'written/now', sizeBytes: 100_000 });
+  });
+
+  it('has nothing under the key after the process was killed within a put, and sweeps what it left', async () => {
+    await killDuringPut({ type: 'file', path }, 'killed/one', 48_000_000);
+
+    await expect(store.head('killed/one')).rejects.toMatchObject({ code: 'object_store.not_found' });
+    await expect(store.get('killed/one')).rejects.toMatchObject({ code: 'object_store.not_found' });
+    expect(await all(store, '')).toEqual([]);
+    expect(await temporaryFiles(path)).toHaveLength(1);
+
+    expect(await store.removeAbandoned(0)).toBe(1);
+
+    expect(await temporaryFiles(path)).toEqual([]);
+    await expect(store.put('killed/one', Readable.from([Buffer.from('x')]))).resolves.toMatchObject({ sizeBytes: 1 });
   });
 
   it('shows no object under a key before all of its bytes are written', async () => {
