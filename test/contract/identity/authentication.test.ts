@@ -17,11 +17,9 @@ let bob: string;
 beforeAll(async () => {
   kiln = await startKiln({ env: { KILN_ROLE: 'api' } });
   base = `${kiln.url}/identity`;
-  [root, alice, bob] = (await Promise.all([kiln.token('root'), kiln.token('alice'), kiln.token('bob')])) as [
-    string,
-    string,
-    string,
-  ];
+  root = await kiln.token('root');
+  alice = await kiln.token('alice');
+  bob = await kiln.token('bob');
 });
 
 afterAll(() => kiln?.stop());

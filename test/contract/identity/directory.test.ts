@@ -17,14 +17,12 @@ let bobId: string;
 beforeAll(async () => {
   kiln = await startKiln({ env: { KILN_ROLE: 'api' } });
   base = `${kiln.url}/identity`;
-  [root, alice, rita] = (await Promise.all([kiln.token('root'), kiln.token('alice'), kiln.token('rita')])) as [
-    string,
-    string,
-    string,
-  ];
-  [aliceId, bobId] = (await Promise.all(
-    ['alice', 'bob'].map(async (name) => (await get(`/v3/users?name=${name}`, root)).body.users[0].id),
-  )) as [string, string];
+  root = await kiln.token('root');
+  alice = await kiln.token('alice');
+  rita = await kiln.token('rita');
+  const { users } = (await get('/v3/users', root)).body as { users: { id: string; name: string }[] };
+  aliceId = users.find(({ name }) => name === 'alice')!.id;
+  bobId = users.find(({ name }) => name === 'bob')!.id;
 });
 
 afterAll(() => kiln?.stop());

@@ -6,7 +6,6 @@ export interface Answer {
   readonly headers: Headers;
   readonly text: string;
   /** The parsed body; whoever reads it says what must be there. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly body: any;
 }
 
