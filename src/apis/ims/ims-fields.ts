@@ -69,13 +69,18 @@ export const NestedList = (type: () => new () => object, maximum: number) =>
     ArrayMaxSize(maximum),
     ValidateNested({ each: true, message: 'must be an object' }),
     Type(type),
-    Transform(({ value }) => (Array.isArray(value) ? value.map(objectOrFault) : (value as unknown))),
+    Transform(({ value }) => (Array.isArray(value) ? value.map(objectOrFault) : listOrFault(value))),
   );
 
 const NOT_AN_OBJECT = 0;
 
 function objectOrFault(element: unknown): unknown {
   return typeof element === 'object' && element !== null && !Array.isArray(element) ? element : NOT_AN_OBJECT;
+}
+
+/** An object would be taken for a list of one. */
+function listOrFault(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? NOT_AN_OBJECT : value;
 }
 
 function readBoolean(value: unknown): unknown {

@@ -77,7 +77,9 @@ export class WireExceptionFilter implements ExceptionFilter {
   private unroutable(request: FastifyRequest): KilnError {
     const path = pathOf(request.url);
     const allow = this.routes.methodsOf(path);
-    return allow.length > 0 ? new WrongMethodError(request.method, path, allow) : new RouteNotFoundError(path);
+    // An empty last segment matches a parameter in the table, but not in the router.
+    const known = allow.length > 0 && !allow.includes(request.method);
+    return known ? new WrongMethodError(request.method, path, allow) : new RouteNotFoundError(path);
   }
 }
 

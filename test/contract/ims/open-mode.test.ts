@@ -1,0 +1,42 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type RunningKiln, startKiln } from '../../support/kiln.js';
+import { ImsClient } from './wire.js';
+
+let kiln: RunningKiln;
+let ims: ImsClient;
+
+beforeAll(async () => {
+  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_IMS_OPEN_PROJECT: 'alpha' } });
+  ims = new ImsClient(kiln);
+});
+afterAll(() => kiln?.stop());
+
+describe('a face that is open for a project', () => {
+  it('lets clients without credentials act for it as a member', async () => {
+    const created = await ims.post('/v3/public-keys', { name: 'open', public_key: 'x' });
+    expect(created.status).toBe(201);
+    const alice = await kiln.token('alice');
+    expect((await ims.get('/v3/public-keys', alice)).body).toEqual([created.body]);
+    expect((await ims.delete(`/v3/public-keys/${created.body.id}`)).status).toBe(204);
+  });
+
+  it('opens no other project, and grants no more than a member may', async () => {
+    const bob = await kiln.token('bob');
+    const ofBeta = await ims.post('/v3/public-keys', { name: 'of-beta', public_key: 'x' }, bob);
+    expect((await ims.get(`/v3/public-keys/${ofBeta.body.id}`)).status).toBe(404);
+    expect((await ims.get('/v3/public-keys?owner=all')).status).toBe(403);
+    const asTenant = await ims.send('GET', '/v3/public-keys', undefined, undefined, { 'cray-tenant-name': 'beta' });
+    expect(asTenant.status).toBe(403);
+  });
+
+  it('still refuses bad credentials, and leaves the other faces closed', async () => {
+    for (const headers of [
+      { 'x-auth-token': 'bad' },
+      { authorization: 'Bearer bad' },
+      { authorization: 'Basic YTpi' },
+    ]) {
+      expect((await ims.send('GET', '/v3/recipes', undefined, undefined, headers)).status).toBe(401);
+    }
+    expect((await fetch(`${kiln.url}/artifacts/ims/x`)).status).toBe(401);
+  });
+});
