@@ -40,7 +40,7 @@ export class JobEndings {
     if (!mayBecome(job.status, ending.status)) throw new JobEndedError(job.id, job.status);
     await this.jobs.end(job.id, ending.status, ending.cause, ending.resultantImageId ?? null, ending.deleted ?? false);
     await this.ledger.release(job.projectId, job.status === 'queued' ? 'queued_jobs' : 'running_jobs', 1);
-    if (job.recipeFileId !== null) await this.artifacts.unreference(job.recipeFileId);
+    if (job.recipeFileId !== null) await this.letGo(job.recipeFileId);
     await this.record(`job.${ending.status}`, job, actorId, ending.cause ? { cause: ending.cause } : {});
     if (ending.deleted) await this.record('job.deleted', job, actorId);
     this.logTransition(job, ending.status, ending.cause?.message);
@@ -56,6 +56,12 @@ export class JobEndings {
   /** One line of the log a transition. */
   logTransition(job: Pick<Job, 'id' | 'projectId' | 'status'>, to: string, reason?: string): void {
     this.log.info('a job changed', { job_id: job.id, project_id: job.projectId, from: job.status, to, reason });
+  }
+
+  /** Of two references to a file the other one may be a deleted recipe's, which costs nothing. */
+  private async letGo(fileId: string): Promise<void> {
+    await this.artifacts.discharge(fileId);
+    await this.artifacts.unreference(fileId);
   }
 
   private record(kind: string, job: Job, actorId: string | null, data: Record<string, unknown> = {}): Promise<void> {
