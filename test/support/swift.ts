@@ -133,9 +133,11 @@ memcache_servers = 127.0.0.1:${ports.memcached}
 [filter:listing_formats]
 use = egg:swift#listing_formats
 
-# As delivered: a thousand parts at most, signatures are checked.
+# Pages are short, so that a few objects, uploads and parts fill several; a thousand parts at most, as delivered.
 [filter:s3api]
 use = egg:swift#s3api
+max_bucket_listing = 10
+max_parts_listing = 2
 
 [filter:tempauth]
 use = egg:swift#tempauth

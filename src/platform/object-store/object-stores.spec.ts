@@ -1,7 +1,7 @@
 import { describe, it, expect } from '@jest/globals';
 import { FileObjectStore } from './file-object-store.js';
 import { ObjectStores } from './object-stores.js';
-import { MOST_PARTS, partSize } from './s3-part-size.js';
+import { FEW_PARTS, MOST_PARTS, partSize } from './s3-part-size.js';
 
 const MIB = 2 ** 20;
 
@@ -59,11 +59,24 @@ describe('partSize', () => {
     },
   );
 
+  it.each([5 * 1024 * MIB + 1, 48 * 1024 * MIB, 250 * 1024 * MIB])(
+    'fits %d bytes into the thousand parts of a server that takes no more',
+    (sizeBytes) => {
+      expect(partSize(1, 5 * MIB, sizeBytes) * FEW_PARTS).toBeGreaterThanOrEqual(sizeBytes);
+    },
+  );
+
+  it('needs no more disk than for two parts of 256 MiB, up to two tebibytes', () => {
+    expect(partSize(1, 5 * MIB, 2 ** 40)).toBe(256 * MIB);
+    expect(partSize(MOST_PARTS, 5 * MIB, undefined)).toBe(256 * MIB);
+  });
+
   it('reaches a tebibyte of unknown length, and keeps the parts of an ordinary image in memory', () => {
     let total = 0;
     for (let number = 1; number <= MOST_PARTS; number += 1) {
       total += partSize(number, 5 * MIB, undefined);
-      if (total <= 19 * 2 ** 30) expect(partSize(number, 5 * MIB, undefined)).toBe(5 * MIB);
+      if (total <= 2.9 * 2 ** 30) expect(partSize(number, 5 * MIB, undefined)).toBe(5 * MIB);
+      if (number === FEW_PARTS) expect(total).toBeGreaterThanOrEqual(65 * 2 ** 30);
     }
 
     expect(total).toBeGreaterThanOrEqual(2 ** 40);

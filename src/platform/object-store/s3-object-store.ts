@@ -24,7 +24,8 @@ import {
   StoreUnavailableError,
 } from './object-store.errors.js';
 import { ReadableObject } from './readable-object.js';
-import { S3Upload } from './s3-upload.js';
+import { FEW_PARTS } from './s3-part-size.js';
+import { S3Upload, sweepSpool } from './s3-upload.js';
 
 /** How to reach a bucket, and how much memory uploads to it may take. */
 export interface S3ObjectStoreOptions {
@@ -42,7 +43,9 @@ export interface S3ObjectStoreOptions {
   readonly forcePathStyle?: boolean;
   /** Size of a part held in memory, and of the largest object written with one request. At least 5 MiB, which S3 demands. */
   readonly partBytes?: number;
-  /** Folder for parts too large for memory. */
+  /** How many parts to get by with, if larger ones (which go through `spoolDir`) will do; the server's own limit. */
+  readonly fewParts?: number;
+  /** Folder for parts too large for memory; made when it is needed. */
   readonly spoolDir?: string;
 }
 
@@ -63,6 +66,7 @@ export class S3ObjectStore extends ObjectStore {
   private readonly bucket: string;
   private readonly prefix: string;
   private readonly partBytes: number;
+  private readonly fewParts: number;
   private readonly spoolDir: string;
   private readonly uploads = new Set<string>();
 
@@ -72,6 +76,7 @@ export class S3ObjectStore extends ObjectStore {
     this.bucket = options.bucket;
     this.prefix = options.prefix ?? '';
     this.partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
+    this.fewParts = options.fewParts ?? FEW_PARTS;
     this.spoolDir = options.spoolDir ?? tmpdir();
     const { accessKeyId, secretAccessKey } = options;
     this.client = new S3Client({
@@ -112,6 +117,7 @@ export class S3ObjectStore extends ObjectStore {
         key: this.prefix + key,
         sizeBytes: options.sizeBytes,
         partBytes: this.partBytes,
+        fewParts: this.fewParts,
         spoolDir: this.spoolDir,
         asStoreError: (error) => this.failure('writing', error),
         underWay: this.uploads,
@@ -196,7 +202,7 @@ export class S3ObjectStore extends ObjectStore {
 
   async removeAbandoned(ageMs: number): Promise<number> {
     const before = Date.now() - ageMs;
-    let removed = 0;
+    let removed = await this.doing('deleting', () => sweepSpool(this.spoolDir, before));
     for await (const upload of this.unfinishedUploads()) {
       if (this.uploads.has(upload.UploadId!) || (await this.lastActivity(upload)) > before) continue;
       await this.doing('deleting', () =>

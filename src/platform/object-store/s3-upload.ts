@@ -19,6 +19,7 @@ import { partSize } from './s3-part-size.js';
 /** Buffers beyond the one that each upload may have. */
 const SPARE_BUFFERS = 4;
 const SPOOLED_PART_ATTEMPTS = 3;
+const SPOOL_PREFIX = 'kiln-part-';
 const memory = new PartMemory(SPARE_BUFFERS);
 
 interface S3UploadOptions {
@@ -28,6 +29,8 @@ interface S3UploadOptions {
   readonly sizeBytes: number | undefined;
   /** Size of parts that are kept in memory. */
   readonly partBytes: number;
+  /** How many parts to get by with, if larger ones will do. */
+  readonly fewParts: number;
   readonly spoolDir: string;
   readonly asStoreError: (error: unknown) => Error;
   /** Ids of multipart uploads that nobody may take for abandoned. */
@@ -145,11 +148,11 @@ export class S3Upload extends Writable {
   }
 
   private async openPart(): Promise<Part> {
-    const { partBytes, sizeBytes, spoolDir } = this.options;
-    const bytes = partSize(this.nextNumber, partBytes, sizeBytes);
+    const { partBytes, sizeBytes, fewParts, spoolDir } = this.options;
+    const bytes = partSize(this.nextNumber, partBytes, sizeBytes, fewParts);
     if (bytes > partBytes) {
       // One is sent while the next fills; more would only take more disk.
-      await Promise.all(this.inFlight);
+      while (this.inFlight.size > 1) await Promise.race(this.inFlight);
       return SpooledPart.open(spoolDir, bytes);
     }
     return new MemoryPart(this.user, await memory.acquire(this.user, bytes));
@@ -265,6 +268,19 @@ class MemoryPart implements Part {
   }
 }
 
+/** Removes what a process left that was killed between making a file for a part and taking its name away. */
+export async function sweepSpool(folder: string, before: number): Promise<number> {
+  let removed = 0;
+  const names = await fs.readdir(folder).catch(() => []);
+  for (const path of names.filter((name) => name.startsWith(SPOOL_PREFIX)).map((name) => join(folder, name))) {
+    const stats = await fs.stat(path).catch(() => undefined);
+    if (!stats || stats.mtimeMs > before) continue;
+    await fs.rm(path, { force: true });
+    removed += 1;
+  }
+  return removed;
+}
+
 /** A part too large for memory, in a file that has no name any more: nothing is left even if the process is killed. */
 class SpooledPart implements Part {
   length = 0;
@@ -275,9 +291,10 @@ class SpooledPart implements Part {
   ) {}
 
   static async open(folder: string, bytes: number): Promise<SpooledPart> {
-    const path = join(folder, `kiln-part-${randomUUID()}`);
+    await fs.mkdir(folder, { recursive: true });
+    const path = join(folder, `${SPOOL_PREFIX}${randomUUID()}`);
     const file = await fs.open(path, 'wx+', 0o600);
-    await fs.unlink(path);
+    await fs.rm(path, { force: true });
     return new SpooledPart(file, bytes);
   }
 
