@@ -97,7 +97,7 @@ users: [{name: b, password: "", roles: [{role: member}, {project: a, role: x}]}]
 
   it('tells which projects it names without declaring them', () => {
     const { file } = readBootstrapFile(
-      'users: [{name: a, default_project: lab, roles: [{project: lab, role: member}]}]\n',
+      'users: [{name: a, default_project: lab, roles: [{project: lab, role: boss}]}]\n',
     );
 
     expect(file.outsideProjects).toEqual([

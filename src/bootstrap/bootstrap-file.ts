@@ -121,9 +121,9 @@ class FileReader {
       const role = this.required(members, `${path}[${at}]`, 'role');
       if (role !== undefined && !(ROLES as readonly string[]).includes(role)) {
         this.problem(`${path}[${at}].role`, `${JSON.stringify(role)} is not a role; roles are ${ROLES.join(', ')}`);
-        return [];
       }
-      return project === undefined || role === undefined ? [] : [{ project, role: role as Role }];
+      // With a problem the file is not applied, but whether the project exists is still worth telling.
+      return project === undefined ? [] : [{ project, role: role as Role }];
     });
   }
 

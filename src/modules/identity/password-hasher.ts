@@ -16,8 +16,8 @@ const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 /** scrypt runs on libuv's pool of four threads, which file reads and writes need as well. */
 const MOST_AT_ONCE = 2;
-/** Whoever comes when so many wait would wait for the better part of a minute. */
-const MOST_WAITING = 300;
+/** Whoever comes when so many wait would wait for a quarter of a minute, and longer on a busy machine. */
+const MOST_WAITING = 150;
 
 const FORM = /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,3}),p=(\d{1,3})\$([\w-]+)\$([\w-]+)$/;
 
