@@ -1,11 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import pg from 'pg';
-import { DataSource, type QueryRunner } from 'typeorm';
+import { DataSource } from 'typeorm';
 import { DatabaseUnavailableError, isRetryable, isUnavailable } from './database.errors.js';
 
 interface Transaction {
-  readonly runner: QueryRunner;
   readonly client: pg.PoolClient;
   readonly afterCommit: (() => void | Promise<void>)[];
 }
@@ -75,22 +74,26 @@ export class Database {
   }
 
   private async tryTransaction<T>(work: () => Promise<T>): Promise<T> {
-    const runner = this.dataSource.createQueryRunner();
+    const client = await this.translating(() => this.pool.connect());
     const afterCommit: Transaction['afterCommit'] = [];
     let result: T;
+    let broken: Error | undefined;
+    // A connection that breaks between two statements says so here as well; the next statement tells the caller.
+    const ignore = (): void => undefined;
+    client.on('error', ignore);
     try {
-      const client = (await this.translating(() => runner.connect())) as pg.PoolClient;
-      await runner.startTransaction();
+      await this.translating(() => client.query('BEGIN'));
       try {
-        result = await this.transactions.run({ runner, client, afterCommit }, work);
-        await runner.commitTransaction();
+        result = await this.transactions.run({ client, afterCommit }, work);
+        await this.translating(() => client.query('COMMIT'));
       } catch (error) {
-        // The connection may be gone; what matters to the caller is why the work failed.
-        await runner.rollbackTransaction().catch(() => undefined);
+        // What matters to the caller is why the work failed; a connection that cannot roll back is thrown away.
+        await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
         throw error;
       }
     } finally {
-      await runner.release();
+      client.off('error', ignore);
+      client.release(broken);
     }
     for (const task of afterCommit) await this.transactions.exit(task);
     return result;
