@@ -184,7 +184,6 @@ describe('creating an image', () => {
   });
 
   it('is refused over the limit of the project, until one is deleted', async () => {
-  
     const tim = new Client(kiln, await kiln.token('tim', 'tiny'));
     const { id } = await tim.create();
     const over = await tim.ask('POST', '/v2/images', {}, { accept: 'application/json' });
