@@ -164,13 +164,13 @@ describe('running a job', () => {
 
   it('runs once when many are given it at the same time', async () => {
     const apps = await Promise.all([world.worker(), world.worker()]);
-    const actor = await world.member(apps[0]!);
-    const job = await world.job(apps[0]!, actor);
+    const actor = await world.member(apps[0]);
+    const job = await world.job(apps[0], actor);
 
     await Promise.all(apps.flatMap(({ runner }) => [runner.run(job.id), runner.run(job.id), runner.run(job.id)]));
 
     expect(apps.flatMap(({ builder }) => builder.builds)).toHaveLength(1);
-    expect(await endings(apps[0]!, actor)).toEqual(['job.succeeded']);
+    expect(await endings(apps[0], actor)).toEqual(['job.succeeded']);
   });
 
   it('leaves no image and no file of a job that is cancelled while its result is stored', async () => {
