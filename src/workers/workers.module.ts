@@ -12,6 +12,7 @@ import { ImagesModule } from '../modules/images/index.js';
 import { Builder, JobExecutionModule } from '../modules/jobs/index.js';
 import { EventDispatcher } from '../platform/events/event-dispatcher.js';
 import { Log } from '../platform/logging/log.js';
+import { AbandonedWritesSweep } from './abandoned-writes.sweep.js';
 import { BuildProcessor } from './build.processor.js';
 import { PurgeEventsSweep } from './events.sweep.js';
 import { PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
@@ -24,6 +25,7 @@ const SWEEPS = [
   PurgeEventsSweep,
   StaleUploadsSweep,
   StoredFilesSweep,
+  AbandonedWritesSweep,
   PurgeImagesSweep,
   ExpiredTokensSweep,
 ];
