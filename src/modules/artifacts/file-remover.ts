@@ -6,10 +6,16 @@ import { Ledger } from '../tenancy/index.js';
 import { type DoomedFile, StoredFilesRepository } from './stored-files.repository.js';
 
 const BATCH = 50;
+/** Stores are asked for what they hold less often than the database, since some charge for it. */
+const STORES_EVERY_MS = 60_000;
+/** How far the clocks of a store and of the database may be apart. */
+const CLOCK_SKEW_MS = 60_000;
 
 /** Takes files away: first the row says so and the usage shrinks, then the bytes go, then the row. */
 @Injectable()
 export class FileRemover {
+  private nextLookAtStores = 0;
+
   constructor(
     private readonly files: StoredFilesRepository,
     private readonly uow: UnitOfWork,
@@ -34,7 +40,23 @@ export class FileRemover {
     removed += await this.drain(() => this.doomBatch(() => this.files.doomAbandoned(BATCH)));
     removed += await this.drain(() => this.doomBatch(() => this.files.doomUnreferenced(BATCH)));
     removed += await this.drain(() => this.files.claimDoomed(BATCH));
+    await this.removeUnfinished();
     return removed;
+  }
+
+  /** What stores keep of writes that never came to an end: all that is older than every write still under way. */
+  private async removeUnfinished(): Promise<void> {
+    if (Date.now() < this.nextLookAtStores) return;
+    this.nextLookAtStores = Date.now() + STORES_EVERY_MS;
+    for (const store of this.stores.all()) {
+      try {
+        const ageMs = (await this.files.oldestWriteAgeMs(store.description.id)) + CLOCK_SKEW_MS;
+        await store.removeAbandoned(ageMs);
+      } catch (error) {
+        // One store that is away must not keep the others from being cleaned.
+        this.log.warn('unfinished writes could not be removed from a store', { error, store: store.description.id });
+      }
+    }
   }
 
   private async drain(next: () => Promise<DoomedFile[]>): Promise<number> {

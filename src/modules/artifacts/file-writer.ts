@@ -126,30 +126,25 @@ export class FileWriter implements OnApplicationShutdown {
     // Not the same for all, so that of two that wait for each other one gives up first.
     const deadline = Date.now() + PATIENCE_MS * (0.5 + Math.random());
     while (totalBytes > file.reservedBytes) {
+      const neededBytes = totalBytes - file.reservedBytes;
+      // A whole step where there is room for one, else all that is left: pieces would let many begin and none finish.
+      const bytes = Math.max(neededBytes, Math.min(STEP_BYTES, await this.roomBytes(file)));
       try {
-        file.reservedBytes += await this.reserveStep(file, totalBytes - file.reservedBytes);
+        await this.reserve(file, bytes);
+        file.reservedBytes += bytes;
       } catch (error) {
-        const mayChange = error instanceof LimitExceededError && Date.now() < deadline;
-        if (!mayChange || !(await this.files.othersHoldSurplus(file.projectId!, file.id))) throw error;
-        await delay(50 + Math.random() * 100);
+        if (!(error instanceof LimitExceededError) || Date.now() >= deadline) throw error;
+        // Another one was faster, but what is needed may still fit.
+        if ((await this.roomBytes(file)) >= neededBytes) continue;
+        if (!(await this.files.othersHoldSurplus(file.projectId!, file.id))) throw error;
+        await delay(20 + Math.random() * 60);
       }
     }
   }
 
-  /** Takes a whole step where there is room for one, else what is left, but never less than what is needed now. */
-  private async reserveStep(file: Writing, neededBytes: number): Promise<number> {
+  private async roomBytes(file: Writing): Promise<number> {
     const usage = await this.ledger.find(file.projectId!, 'storage_bytes');
-    const roomBytes = usage?.maximum == null ? Infinity : usage.maximum - usage.used;
-    const bytes = Math.max(neededBytes, Math.min(STEP_BYTES, roomBytes));
-    try {
-      await this.reserve(file, bytes);
-      return bytes;
-    } catch (error) {
-      // Another upload took the room meanwhile; what is needed may still fit.
-      if (!(error instanceof LimitExceededError) || bytes === neededBytes) throw error;
-      await this.reserve(file, neededBytes);
-      return neededBytes;
-    }
+    return usage?.maximum == null ? Infinity : usage.maximum - usage.used;
   }
 
   private reserve(file: Writing, bytes: number): Promise<void> {

@@ -131,6 +131,16 @@ export class StoredFilesRepository {
     );
   }
 
+  /** How long ago the oldest write that may still be under way in a store began, in milliseconds; 0 when there is none. */
+  async oldestWriteAgeMs(storeId: string): Promise<number> {
+    const row = await this.database.one<{ ageMs: number }>(
+      `SELECT extract(epoch FROM now() - coalesce(min(created_at), now()))::float8 * 1000 AS "ageMs"
+       FROM stored_files WHERE state = 'writing' AND store_id = $1`,
+      [storeId],
+    );
+    return row!.ageMs;
+  }
+
   /** Some doomed files that nobody has tried to remove lately, oldest first; the next call finds others. */
   claimDoomed(limit: number): Promise<DoomedFile[]> {
     return this.database.query(

@@ -310,7 +310,7 @@ describe('images of other faces', () => {
   const create = async (more: object) => JSON.parse((await glance('POST', '', alice, { name: 'g', ...more })).text).id;
 
   it('shows architectures in its two words, and leaves out the rest', async () => {
-    const ids = [];
+    const ids: string[] = [];
     for (const architecture of ['amd64', 'arm64', 'x86_64', 'riscv64', null]) {
       ids.push(await create(architecture === null ? {} : { architecture }));
     }
@@ -349,7 +349,7 @@ describe('images of other faces', () => {
   });
 
   it('filters by metadata, name and time, and pages', async () => {
-    const ids = [];
+    const ids: string[] = [];
     for (const [name, team] of Object.entries({ c: 'x', a: 'y', b: 'x' })) ids.push(await create({ name, team }));
     const list = async (query: string) =>
       (await ims.get(`${PATH}?${query}`, alice)).body.map((image: { id: string }) => ids.indexOf(image.id));

@@ -30,11 +30,12 @@ describe('a face that is open for a project', () => {
   });
 
   it('still refuses bad credentials, and leaves the other faces closed', async () => {
-    for (const headers of [
+    const bad: Record<string, string>[] = [
       { 'x-auth-token': 'bad' },
       { authorization: 'Bearer bad' },
       { authorization: 'Basic YTpi' },
-    ]) {
+    ];
+    for (const headers of bad) {
       expect((await ims.send('GET', '/v3/recipes', undefined, undefined, headers)).status).toBe(401);
     }
     expect((await fetch(`${kiln.url}/artifacts/ims/x`)).status).toBe(401);
