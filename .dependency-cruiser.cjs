@@ -127,9 +127,9 @@ module.exports = {
 
     only(
       'workers-are-thin',
-      'workers may use the front doors of modules, and of platform what feeds them and what they write to: queue, events, logging.',
+      'workers may use the front doors of modules, and of platform what feeds them, what they sweep and where they log.',
       '^src/workers/',
-      ['^src/workers/', '^src/modules/[^/]+/index\\.ts$', '^src/platform/(queue|events|logging)/', ...COMMON],
+      ['^src/workers/', '^src/modules/[^/]+/index\\.ts$', '^src/platform/(queue|events|logging|object-store)/', ...COMMON],
     ),
     only(
       'builders-implement-the-port',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { BUILDS_QUEUE } from '../../../src/modules/jobs/index.js';
+import { BUILDS_QUEUE, type Job } from '../../../src/modules/jobs/index.js';
 import { eventually } from '../../support/eventually.js';
 import { abandon, aResult, atOnce, FACE, JobsWorld } from './jobs-app.js';
 
@@ -69,7 +69,7 @@ describe('workers with queue, events and sweeps', () => {
       },
     });
     const actor = await world.member(worker, { running_jobs: 1 });
-    const jobs = [];
+    const jobs: Job[] = [];
     for (let count = 0; count < 5; count += 1) jobs.push(await world.job(worker, actor));
 
     await eventually(async () => {
