@@ -125,13 +125,21 @@ function parseStore(entry: unknown, index: number): StoreConfig {
   if (store.forcePathStyle !== undefined && typeof store.forcePathStyle !== 'boolean') {
     throw new Error(`${at}: forcePathStyle must be true or false`);
   }
+  const endpoint = optional('endpoint');
+  if (endpoint !== undefined && !(/^https?:/i.test(endpoint) && URL.canParse(endpoint))) {
+    throw new Error(`${at}: endpoint must be an http:// or https:// address`);
+  }
+  // With one of them the SDK would silently look for others.
+  if ((store.accessKeyId === undefined) !== (store.secretAccessKey === undefined)) {
+    throw new Error(`${at}: accessKeyId and secretAccessKey go together`);
+  }
   return {
     id,
     type: 's3',
-    endpoint: optional('endpoint'),
+    endpoint,
     region: string('region', 'us-east-1'),
     bucket: string('bucket'),
-    prefix: typeof store.prefix === 'string' ? store.prefix : '',
+    prefix: store.prefix === '' ? '' : (optional('prefix') ?? ''),
     accessKeyId: optional('accessKeyId'),
     secretAccessKey: optional('secretAccessKey'),
     forcePathStyle: store.forcePathStyle !== false,

@@ -131,6 +131,9 @@ describe('loadConfig', () => {
       ['a misspelt key', '[{"id":"a","type":"file","pth":"/x"}]', /unknown key pth/],
       ['a missing path', '[{"id":"a","type":"file"}]', /path must be/],
       ['an id twice', '[{"id":"a","type":"file","path":"/x"},{"id":"a","type":"file","path":"/y"}]', /must differ/],
+      ['a prefix that is no text', '[{"id":"a","type":"s3","bucket":"b","prefix":5}]', /prefix must be a text/],
+      ['an endpoint without scheme', '[{"id":"a","type":"s3","bucket":"b","endpoint":"s3:9000"}]', /endpoint must be/],
+      ['a key without its secret', '[{"id":"a","type":"s3","bucket":"b","accessKeyId":"x"}]', /go together/],
       ['an id with a slash', '[{"id":"a/b","type":"file","path":"/x"}]', /id may hold/],
     ])('refuses %s', (_case, value, message) => {
       expect(problemsOf({ KILN_STORES: value })).toEqual([expect.stringMatching(message)]);
