@@ -239,7 +239,7 @@ export class ArtifactsService {
    * Gives a complete file an address, which refers to it from then on.
    * @throws AddressTakenError
    */
-  attach(projectId: string, address: Address, fileId: string, content: ArtifactContent = {}): Promise<Artifact> {
+  async attach(projectId: string, address: Address, fileId: string, content: ArtifactContent = {}): Promise<Artifact> {
     checkAddress(address);
     return this.uow.run(async () => {
       const file = await this.getFile(fileId);
@@ -301,7 +301,7 @@ export class ArtifactsService {
    * @throws ArtifactNotFoundError
    * @throws ArtifactInUseError
    */
-  delete(actor: Actor, address: Address): Promise<void> {
+  async delete(actor: Actor, address: Address): Promise<void> {
     const projectId = this.writableProject(actor, 'artifacts:delete');
     return this.uow.run(async () => {
       const artifact = await this.artifacts.lock(projectId, address);

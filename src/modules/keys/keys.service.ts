@@ -22,7 +22,7 @@ export class KeysService {
    * Adds a key to the actor's project.
    * @throws NotPermittedError, LimitExceededError
    */
-  create(actor: Actor, wanted: CreateKey): Promise<Key> {
+  async create(actor: Actor, wanted: CreateKey): Promise<Key> {
     const projectId = ownProject(actor, 'keys:create');
     return this.uow.run(async () => {
       await this.ledger.reserve(projectId, 'keys', 1);

@@ -36,7 +36,7 @@ export class RecipesService implements OnModuleInit {
    * @throws NotPermittedError, LimitExceededError
    * @throws RecipeLinkTakenError, RecipeArchiveMissingError, MalformedAddressError of the link
    */
-  create(actor: Actor, { link, ...wanted }: CreateRecipe): Promise<Recipe> {
+  async create(actor: Actor, { link, ...wanted }: CreateRecipe): Promise<Recipe> {
     if (!actor.has('member')) throw new NotPermittedError('recipes:create');
     const projectId = actor.projectId!;
     return this.uow.run(async () => {

@@ -70,7 +70,7 @@ async function glance(method: string, path: string, token: string, body?: unknow
       'x-auth-token': token,
       ...(body === undefined ? {} : { 'content-type': json ? 'application/json' : 'application/octet-stream' }),
     },
-    body: json ? JSON.stringify(body) : (body as string | undefined),
+    body: json ? JSON.stringify(body) : body,
   });
   return { status: reply.status, text: await reply.text() };
 }

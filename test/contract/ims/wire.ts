@@ -4,7 +4,7 @@ import type { RunningKiln } from '../../support/kiln.js';
 export interface ImsAnswer {
   readonly status: number;
   readonly headers: Headers;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a test looks for in it is the test's business
+
   readonly body: any;
 }
 

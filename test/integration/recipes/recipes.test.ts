@@ -1,0 +1,184 @@
+import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CreateRecipe, RecipeQuery } from '../../../src/modules/recipes/index.js';
+import type { Actor } from '../../../src/modules/tenancy/index.js';
+import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
+
+let kiln: Catalogue;
+
+beforeAll(async () => {
+  kiln = await catalogue();
+});
+afterAll(() => kiln?.close());
+
+const wanted = (more: Partial<CreateRecipe> = {}): CreateRecipe => ({
+  name: 'r',
+  recipeType: 'kiwi-ng',
+  linuxDistribution: 'sles15',
+  arch: 'x86_64',
+  requireDkms: true,
+  templateDictionary: [],
+  link: null,
+  ...more,
+});
+
+async function anArchive(actor: Actor, key: string): Promise<string> {
+  await kiln.artifacts.put(actor, { bucket: 'ims', key }, Readable.from([Buffer.from(key)]), {});
+  return `s3://ims/${key}`;
+}
+
+describe('lists', () => {
+  it('lose and repeat nothing that stays, while rows come and go', async () => {
+    const actor = await kiln.actor();
+    const names = ['b', 'a', 'c'];
+    const staying = new Set<string>();
+    const leaving: string[] = [];
+    for (let index = 0; index < 60; index += 1) {
+      const { id } = await kiln.recipes.create(actor, wanted({ name: names[index % 3]! }));
+      if (index % 4 === 0) leaving.push(id);
+      else staying.add(id);
+    }
+    const sort = [{ key: 'name', direction: 'desc' }] as const;
+    const seen: string[] = [];
+    for (let marker: string | undefined; ;) {
+      const query: RecipeQuery = { projectId: actor.projectId, filter: {}, sort, marker };
+      const page = await kiln.recipes.list(actor, query, 5);
+      seen.push(...page.map(({ id }) => id));
+      if (page.length < 5) break;
+      // Also the very one that the next page starts behind may go.
+      marker = page.at(-1)!.id;
+      const gone = leaving.includes(marker) ? marker : leaving.find((id) => !seen.includes(id));
+      if (gone) {
+        leaving.splice(leaving.indexOf(gone), 1);
+        await kiln.recipes.delete(actor, gone);
+      }
+      await kiln.recipes.create(actor, wanted({ name: names[seen.length % 3]! }));
+    }
+    expect(new Set(seen).size).toBe(seen.length);
+    for (const id of staying) expect(seen).toContain(id);
+  });
+
+  it('are streamed whole in bounded chunks, in one order', async () => {
+    const actor = await kiln.actor();
+    await kiln.database.run(
+      `INSERT INTO recipes (id, project_id, name, recipe_type, linux_distribution, arch, require_dkms, created_at)
+       SELECT gen_random_uuid(), $1, 'n' || n % 7, 'kiwi-ng', 'sles15', 'x86_64', true, now() - (n / 3) * interval '1 ms'
+       FROM generate_series(1, 1234) n`,
+      [actor.projectId],
+    );
+    const query: RecipeQuery = { projectId: actor.projectId, filter: {}, sort: [{ key: 'name', direction: 'asc' }] };
+    const seen = [];
+    for await (const recipe of kiln.recipes.stream(actor, query)) seen.push(recipe);
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(1234);
+    const order = seen.map(({ name, createdAt, id }) => `${name} ${createdAt.toISOString()} ${id}`);
+    expect(order).toEqual([...order].sort());
+  });
+
+  it('walk an index in every order they have', async () => {
+    const actor = await kiln.actor();
+    await kiln.database.run(
+      `INSERT INTO recipes (id, project_id, name, recipe_type, linux_distribution, arch, require_dkms)
+       SELECT gen_random_uuid(), 'p' || n % 50, 'n' || n % 977, 'kiwi-ng', 'sles15', 'x86_64', true
+       FROM generate_series(1, 20000) n`,
+    );
+    await kiln.database.run('ANALYZE recipes');
+    for (const column of [
+      'created_at',
+      'name, created_at',
+      'arch, created_at',
+      'recipe_type, created_at',
+      'linux_distribution, created_at',
+    ]) {
+      const plan = await kiln.database.query<Record<string, string>>(
+        `EXPLAIN SELECT id FROM recipes WHERE deleted_at IS NULL AND project_id = 'p7' ORDER BY ${column}, id LIMIT 25`,
+      );
+      const lines = plan.map((row) => row['QUERY PLAN']).join('\n');
+      expect(lines).toContain('Index');
+      expect(lines).not.toContain('Sort');
+    }
+    expect(actor.projectId).not.toBeNull();
+  });
+});
+
+describe('deletes', () => {
+  it('free usage at once, and keep the archive whole below deleted/', async () => {
+    const actor = await kiln.actor('member', { recipes: 1 });
+    const path = await anArchive(actor, 'a.tgz');
+    const templateDictionary = [{ key: 'k', value: 'v' }];
+    const recipe = await kiln.recipes.create(actor, wanted({ link: { path, etag: 'e' }, templateDictionary }));
+    await expect(kiln.recipes.create(actor, wanted())).rejects.toMatchObject({ code: 'tenancy.limit_exceeded' });
+
+    await kiln.recipes.delete(actor, recipe.id);
+
+    expect(await kiln.bytes(actor)).toEqual({ ledger: 0, files: 0 });
+    const [row] = await kiln.database.query<Record<string, unknown>>('SELECT * FROM recipes WHERE id = $1', [
+      recipe.id,
+    ]);
+    expect(row).toMatchObject({
+      name: 'r',
+      template_dictionary: templateDictionary,
+      link_path: 's3://ims/deleted/a.tgz',
+      link_etag: expect.stringMatching(/^[0-9a-f]{32}$/),
+      deleted_at: expect.any(Date),
+    });
+    const moved = (await kiln.artifacts.find(actor.projectId!, 'ims', 'deleted/a.tgz'))!;
+    expect(await text(await kiln.artifacts.open(moved.storedFileId))).toBe('a.tgz');
+    await kiln.recipes.create(actor, wanted());
+  });
+
+  it('race with whoever puts another archive in place: one of them is refused', async () => {
+    const actor = await kiln.actor();
+    for (let round = 0; round < 5; round += 1) {
+      const path = await anArchive(actor, `${round}.tgz`);
+      const [created, replaced] = await Promise.allSettled([
+        kiln.recipes.create(actor, wanted({ link: { path, etag: '' } })),
+        kiln.artifacts.put(actor, { bucket: 'ims', key: `${round}.tgz` }, Readable.from([Buffer.from('other')]), {}),
+      ]);
+      expect(created.status).toBe('fulfilled');
+      const archive = (await kiln.artifacts.find(actor.projectId!, 'ims', `${round}.tgz`))!;
+      const found = await text(await kiln.artifacts.open(archive.storedFileId));
+      expect(found).toBe(replaced.status === 'fulfilled' ? 'other' : `${round}.tgz`);
+    }
+  });
+});
+
+describe('rights', () => {
+  it('are those of the project, and of administrators', async () => {
+    const [member, reader, stranger, admin] = await Promise.all([
+      kiln.actor(),
+      kiln.actor('reader'),
+      kiln.actor(),
+      kiln.actor('admin'),
+    ]);
+    const { id } = await kiln.recipes.create(member, wanted());
+    await expect(kiln.recipes.create(reader, wanted())).rejects.toMatchObject({ kind: 'forbidden' });
+    await expect(kiln.recipes.get(stranger, id)).rejects.toMatchObject({ kind: 'not_found' });
+    await expect(kiln.recipes.update(stranger, id, {})).rejects.toMatchObject({ kind: 'not_found' });
+    await expect(kiln.recipes.delete(stranger, id)).rejects.toMatchObject({ kind: 'not_found' });
+    const query: RecipeQuery = { projectId: member.projectId, filter: {}, sort: [] };
+    await expect(kiln.recipes.list(stranger, query, 1)).rejects.toMatchObject({ kind: 'forbidden' });
+    expect((await kiln.recipes.update(admin, id, { arch: 'aarch64' })).arch).toBe('aarch64');
+    expect(await kiln.recipes.list(admin, query, 1)).toHaveLength(1);
+    await kiln.recipes.delete(admin, id);
+    await expect(kiln.recipes.get(member, id)).rejects.toMatchObject({ kind: 'not_found' });
+  });
+});
+
+describe('events', () => {
+  it('tell of every change, in the transaction of the change', async () => {
+    const actor = await kiln.actor();
+    const { id } = await kiln.recipes.create(actor, wanted());
+    await kiln.recipes.update(actor, id, { requireDkms: false });
+    await expect(kiln.recipes.update(actor, id, { link: { path: 's3://ims/none', etag: '' } })).rejects.toMatchObject({
+      kind: 'unprocessable',
+    });
+    await kiln.recipes.delete(actor, id);
+    const events = await kiln.database.query(
+      `SELECT kind, project_id AS project, actor_id AS actor FROM events WHERE noun_id = $1 ORDER BY id`,
+      [id],
+    );
+    const by = { project: actor.projectId, actor: actor.id };
+    expect(events).toEqual(['recipe.created', 'recipe.updated', 'recipe.deleted'].map((kind) => ({ kind, ...by })));
+  });
+});
