@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { ArtifactsService } from '../modules/artifacts/index.js';
 import { IdentityService } from '../modules/identity/index.js';
 import { ImageDataService, ImageRemovalService } from '../modules/images/index.js';
+import { KeysService } from '../modules/keys/index.js';
+import { RecipesService } from '../modules/recipes/index.js';
 import type { Sweep } from './sweep.js';
 
 /** Takes images whose upload broke off back to where they can be uploaded again. */
@@ -40,6 +42,22 @@ export class PurgeImagesSweep implements Sweep {
 
   run(): Promise<number> {
     return this.removal.sweep();
+  }
+}
+
+/** Purges deleted recipes and keys when their retention ends. */
+@Injectable()
+export class PurgeRecipesAndKeysSweep implements Sweep {
+  readonly name = 'purge-recipes-and-keys';
+  readonly everyMs = 60_000;
+
+  constructor(
+    private readonly recipes: RecipesService,
+    private readonly keys: KeysService,
+  ) {}
+
+  async run(): Promise<number> {
+    return (await this.recipes.sweep()) + (await this.keys.sweep());
   }
 }
 

@@ -10,23 +10,33 @@ import { ArtifactsModule } from '../modules/artifacts/index.js';
 import { IdentityModule } from '../modules/identity/index.js';
 import { ImagesModule } from '../modules/images/index.js';
 import { Builder, JobExecutionModule } from '../modules/jobs/index.js';
+import { KeysModule } from '../modules/keys/index.js';
+import { RecipesModule } from '../modules/recipes/index.js';
 import { EventDispatcher } from '../platform/events/event-dispatcher.js';
 import { Log } from '../platform/logging/log.js';
 import { AbandonedWritesSweep } from './abandoned-writes.sweep.js';
 import { BuildProcessor } from './build.processor.js';
 import { PurgeEventsSweep } from './events.sweep.js';
-import { PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
-import { ExpiredTokensSweep, PurgeImagesSweep, StaleUploadsSweep, StoredFilesSweep } from './storage.sweep.js';
+import { BuildLeftoversSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
+import {
+  ExpiredTokensSweep,
+  PurgeImagesSweep,
+  PurgeRecipesAndKeysSweep,
+  StaleUploadsSweep,
+  StoredFilesSweep,
+} from './storage.sweep.js';
 import { type Sweep, SweepRunner } from './sweep.js';
 
 const SWEEPS = [
   RecoverJobsSweep,
+  BuildLeftoversSweep,
   PurgeJobsSweep,
   PurgeEventsSweep,
   StaleUploadsSweep,
   StoredFilesSweep,
   AbandonedWritesSweep,
   PurgeImagesSweep,
+  PurgeRecipesAndKeysSweep,
   ExpiredTokensSweep,
 ];
 
@@ -52,7 +62,14 @@ export class WorkersModule implements OnApplicationBootstrap, BeforeApplicationS
   static with(builders: Type): DynamicModule {
     return {
       module: WorkersModule,
-      imports: [JobExecutionModule.with(builders), ArtifactsModule, ImagesModule, IdentityModule],
+      imports: [
+        JobExecutionModule.with(builders),
+        ArtifactsModule,
+        ImagesModule,
+        RecipesModule,
+        KeysModule,
+        IdentityModule,
+      ],
       providers: [
         BuildProcessor,
         SweepRunner,

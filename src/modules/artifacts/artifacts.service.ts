@@ -295,6 +295,14 @@ export class ArtifactsService {
     });
   }
 
+  /** As `remove`, but only if no image, recipe or job refers to it. */
+  removeUnused(artifactId: string): Promise<void> {
+    return this.uow.run(async () => {
+      const artifact = await this.artifacts.lockById(artifactId);
+      if (artifact && (await this.usersOf(artifact)).length === 0) await this.remove(artifactId);
+    });
+  }
+
   /**
    * Removes an address of the actor's project, on a user's request.
    * @throws NotPermittedError

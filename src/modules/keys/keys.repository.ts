@@ -51,6 +51,31 @@ export class KeysRepository {
     return changed > 0;
   }
 
+  /** Deleted ones whose time is up, oldest first. */
+  async findExpired(retentionMs: number, limit: number): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM keys WHERE deleted_at IS NOT NULL AND deleted_at <= now() - $1 * interval '1 millisecond'
+       ORDER BY deleted_at LIMIT $2`,
+      [retentionMs, limit],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  /** Removes a deleted key for good, and remembers its id; null if it is not deleted. */
+  async purge(id: string): Promise<Key | null> {
+    const purged = await this.database.one<Key>(
+      `DELETE FROM keys WHERE id = $1 AND deleted_at IS NOT NULL RETURNING ${COLUMNS}`,
+      [id],
+    );
+    if (purged) {
+      await this.database.run(`INSERT INTO tombstones (id, noun, project_id) VALUES ($1, 'key', $2)`, [
+        id,
+        purged.projectId,
+      ]);
+    }
+    return purged;
+  }
+
   page(query: KeyQuery, limit: number, after: Key | null): Promise<Key[]> {
     return this.reader.page(conditions(query), query.sort, limit, after);
   }

@@ -1,12 +1,15 @@
 import { Injectable } from '@nestjs/common';
 import { isUuid, newId } from '../../common/ids.js';
+import { Config } from '../../config/config.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
-import { type Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
+import { Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
 import type { Key } from './key.entity.js';
 import { KeyMarkerNotFoundError, KeyNotFoundError } from './keys.errors.js';
 import { KeysRepository } from './keys.repository.js';
 import type { CreateKey, KeyQuery } from './keys.types.js';
+
+const SWEEP_BATCH = 100;
 
 /** Public keys of projects. Readers see their project's, members change them, administrators see and change all. */
 @Injectable()
@@ -16,6 +19,7 @@ export class KeysService {
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
+    private readonly config: Config,
   ) {}
 
   /**
@@ -62,6 +66,7 @@ export class KeysService {
       if (!(await this.keys.markDeleted(key.id))) throw new KeyNotFoundError(keyId);
       await this.ledger.release(key.projectId, 'keys', 1);
       await this.record('key.deleted', actor, key);
+      if (this.config.deletedRetentionMs === 0) await this.purge(actor, key.id);
     });
   }
 
@@ -71,6 +76,27 @@ export class KeysService {
     for await (const key of this.keys.stream({ projectId, filter: {}, sort: [] }, null)) {
       await this.delete(actor, key.id).catch(ignoreGone);
     }
+  }
+
+  /** Purges what was deleted long enough ago; any number of processes may do so at once. Returns how many. */
+  async sweep(): Promise<number> {
+    const { deletedRetentionMs } = this.config;
+    if (deletedRetentionMs === null) return 0;
+    for (let count = 0; ;) {
+      const expired = await this.keys.findExpired(deletedRetentionMs, SWEEP_BATCH);
+      for (const keyId of expired) await this.purge(Actor.system('retention'), keyId);
+      count += expired.length;
+      if (expired.length < SWEEP_BATCH) return count;
+    }
+  }
+
+  /** Removes a deleted key for good; nothing happens if it is not deleted. */
+  private purge(actor: Actor, keyId: string): Promise<void> {
+    return this.uow.run(async () => {
+      const key = await this.keys.purge(keyId);
+      if (!key) return;
+      await this.record('key.purged', actor, key);
+    });
   }
 
   private async marker({ marker, projectId }: KeyQuery): Promise<Key | null> {

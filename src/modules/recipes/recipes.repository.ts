@@ -129,6 +129,31 @@ export class RecipesRepository {
     );
   }
 
+  /** Deleted ones whose time is up, oldest first. */
+  async findExpired(retentionMs: number, limit: number): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT id FROM recipes WHERE deleted_at IS NOT NULL AND deleted_at <= now() - $1 * interval '1 millisecond'
+       ORDER BY deleted_at LIMIT $2`,
+      [retentionMs, limit],
+    );
+    return rows.map((row) => row.id);
+  }
+
+  /** Removes a deleted recipe for good, and remembers its id; null if it is not deleted. */
+  async purge(id: string): Promise<Recipe | null> {
+    const purged = await this.database.one<Recipe>(
+      `DELETE FROM recipes WHERE id = $1 AND deleted_at IS NOT NULL RETURNING ${COLUMNS}`,
+      [id],
+    );
+    if (purged) {
+      await this.database.run(`INSERT INTO tombstones (id, noun, project_id) VALUES ($1, 'recipe', $2)`, [
+        id,
+        purged.projectId,
+      ]);
+    }
+    return purged;
+  }
+
   page(query: RecipeQuery, limit: number, after: Recipe | null): Promise<Recipe[]> {
     return this.reader.page(conditions(query), query.sort, limit, after);
   }

@@ -1,9 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { isUuid, newId } from '../../common/ids.js';
+import { Config } from '../../config/config.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import { type Artifact, ArtifactsService, type ArtifactUser, formatAddress, parseAddress } from '../artifacts/index.js';
-import { type Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
+import { Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
 import type { Recipe } from './recipe.entity.js';
 import {
   RecipeArchiveMissingError,
@@ -15,6 +16,8 @@ import {
 import { RecipesRepository } from './recipes.repository.js';
 import type { CreateRecipe, RecipeLink, RecipeQuery, UpdateRecipe } from './recipes.types.js';
 
+const SWEEP_BATCH = 100;
+
 /** Recipes of projects. Readers see their project's, members change them, administrators see and change all. */
 @Injectable()
 export class RecipesService implements OnModuleInit {
@@ -24,6 +27,7 @@ export class RecipesService implements OnModuleInit {
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
+    private readonly config: Config,
   ) {}
 
   onModuleInit(): void {
@@ -118,6 +122,7 @@ export class RecipesService implements OnModuleInit {
       }
       await this.ledger.release(recipe.projectId, 'recipes', 1);
       await this.record('recipe.deleted', actor, recipe);
+      if (this.config.deletedRetentionMs === 0) await this.purge(actor, recipe.id);
     });
   }
 
@@ -158,6 +163,28 @@ export class RecipesService implements OnModuleInit {
     const archive = await this.artifacts.hold(projectId, parseAddress(path));
     if (!archive) throw new RecipeArchiveMissingError(path);
     return archive;
+  }
+
+  /** Purges what was deleted long enough ago; any number of processes may do so at once. Returns how many. */
+  async sweep(): Promise<number> {
+    const { deletedRetentionMs } = this.config;
+    if (deletedRetentionMs === null) return 0;
+    for (let count = 0; ;) {
+      const expired = await this.recipes.findExpired(deletedRetentionMs, SWEEP_BATCH);
+      for (const recipeId of expired) await this.purge(Actor.system('retention'), recipeId);
+      count += expired.length;
+      if (expired.length < SWEEP_BATCH) return count;
+    }
+  }
+
+  /** Removes a deleted recipe for good; nothing happens if it is not deleted. */
+  private purge(actor: Actor, recipeId: string): Promise<void> {
+    return this.uow.run(async () => {
+      const recipe = await this.recipes.purge(recipeId);
+      if (!recipe) return;
+      if (recipe.artifactId !== null) await this.artifacts.removeUnused(recipe.artifactId);
+      await this.record('recipe.purged', actor, recipe);
+    });
   }
 
   private async marker({ marker, projectId }: RecipeQuery): Promise<Recipe | null> {

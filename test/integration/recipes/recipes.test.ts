@@ -127,6 +127,31 @@ describe('deletes', () => {
     await kiln.recipes.create(actor, wanted());
   });
 
+  it('end in a purge when the retention is over, which leaves the id behind and nothing else', async () => {
+    const actor = await kiln.actor();
+    const path = await anArchive(actor, 'old.tgz');
+    const { id } = await kiln.recipes.create(actor, wanted({ link: { path, etag: '' } }));
+    const recent = await kiln.recipes.create(actor, wanted());
+    const key = await kiln.keys.create(actor, { name: 'k', publicKey: 'x' });
+    await kiln.recipes.deleteAll(actor);
+    await kiln.keys.delete(actor, key.id);
+    expect(await kiln.recipes.sweep()).toBe(0);
+    for (const table of ['recipes', 'keys']) {
+      await kiln.database.run(`UPDATE ${table} SET deleted_at = now() - interval '31 days' WHERE id = ANY ($1)`, [
+        [id, key.id],
+      ]);
+    }
+
+    await Promise.all([kiln.recipes.sweep(), kiln.recipes.sweep(), kiln.keys.sweep()]);
+
+    const rows = await kiln.database.query('SELECT id FROM recipes WHERE id = ANY ($1)', [[id, recent.id]]);
+    expect(rows).toEqual([{ id: recent.id }]);
+    expect(
+      await kiln.database.query('SELECT noun FROM tombstones WHERE id = ANY ($1) ORDER BY noun', [[id, key.id]]),
+    ).toEqual([{ noun: 'key' }, { noun: 'recipe' }]);
+    expect(await kiln.artifacts.find(actor.projectId!, 'ims', 'deleted/old.tgz')).toBeNull();
+  });
+
   it('race with whoever puts another archive in place: one of them is refused', async () => {
     const actor = await kiln.actor();
     for (let round = 0; round < 5; round += 1) {
