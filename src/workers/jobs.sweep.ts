@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { JobQueue, JobsService } from '../modules/jobs/index.js';
+import { Builder, JobQueue, JobsService } from '../modules/jobs/index.js';
 import type { Sweep } from './sweep.js';
 
 /** Finds jobs whose worker has gone silent, and jobs that are queued but on no queue. */
@@ -25,5 +25,18 @@ export class PurgeJobsSweep implements Sweep {
 
   run(): Promise<number> {
     return this.jobs.purgeDeleted();
+  }
+}
+
+/** Ends what executions of dead processes left running on this machine, and removes their folders. */
+@Injectable()
+export class BuildLeftoversSweep implements Sweep {
+  readonly name = 'build-leftovers';
+  readonly everyMs = 60_000;
+
+  constructor(private readonly builder: Builder) {}
+
+  run(): Promise<void> {
+    return this.builder.sweep();
   }
 }

@@ -1,5 +1,7 @@
 import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { HealthChecks } from '../../common/health.js';
+import { Config } from '../../config/config.js';
 import { ArtifactsModule } from '../artifacts/index.js';
 import { ImagesModule } from '../images/index.js';
 import { KeysModule } from '../keys/index.js';
@@ -25,7 +27,14 @@ const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSi
   // The internals only for the module below.
   exports: [...INTERNALS, JobsService, JobLogsService, JobQueue],
 })
-export class JobsModule {}
+export class JobsModule {
+  constructor(config: Config, health: HealthChecks) {
+    if (config.role !== 'api') return;
+    health.tell('builders', async () => [
+      { name: 'builders', usable: false, detail: 'none in this process: jobs run in workers, which know more' },
+    ]);
+  }
+}
 
 /** Running jobs; for processes that have a `Builder`. */
 @Module({})

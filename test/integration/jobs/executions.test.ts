@@ -77,7 +77,7 @@ describe('running a job', () => {
     expect(left.bytes).toBe(left.stored);
     expect(await logText(app, actor, job.id)).toBe('building\n');
     expect(app.builder.builds[0]!.order).toMatchObject({
-      attempt: 1,
+      jobId: job.id,
       kernelFileName: 'vmlinuz',
       template: [{ key: 'COLOUR', value: 'blue' }],
     });
@@ -299,6 +299,8 @@ describe('running a job', () => {
     expect(await usage(other, actor)).toMatchObject({ queued: 1, running: 0 });
     await other.runner.run(job.id);
     expect(await other.jobs.get(actor, FACE, job.id)).toMatchObject({ status: 'succeeded', attempt: 1 });
+    const [before, after] = [stopping.builder.builds[0]!.order, other.builder.builds[0]!.order];
+    expect(after.attempt).toBeGreaterThan(before.attempt);
   });
 
   it('shows the phase and the percentage while it runs', async () => {

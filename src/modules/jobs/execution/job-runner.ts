@@ -306,7 +306,8 @@ export class JobRunner implements BeforeApplicationShutdown {
 function orderOf(job: Job, recipe: CompleteFile): BuildOrder {
   return {
     jobId: job.id,
-    attempt: job.attempt,
+    // Not the count of attempts, which a job that was handed back has twice.
+    attempt: job.fencingNumber,
     recipeType: job.recipeType as BuildOrder['recipeType'],
     arch: job.arch as BuildOrder['arch'],
     template: job.templateDictionary ?? [],
