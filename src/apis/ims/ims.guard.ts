@@ -1,11 +1,12 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Config } from '../../config/config.js';
 import { IdentityService } from '../../modules/identity/index.js';
-import { Actor, NotPermittedError, ProjectsService } from '../../modules/tenancy/index.js';
+import { type Actor, NotPermittedError } from '../../modules/tenancy/index.js';
 import { tokenOf } from '../shared/credentials.js';
 import type { AuthenticatedRequest } from '../shared/current-actor.js';
 import { CredentialRequiredError } from '../shared/request-errors.js';
 
+// The cray command line names the tenant it works for, if one is set.
 const TENANT_HEADER = 'cray-tenant-name';
 
 /**
@@ -17,13 +18,12 @@ const TENANT_HEADER = 'cray-tenant-name';
 export class ImsGuard implements CanActivate {
   constructor(
     private readonly identity: IdentityService,
-    private readonly projects: ProjectsService,
     private readonly config: Config,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    const actor = await this.inTenant(await this.authenticate(request), request.headers[TENANT_HEADER]);
+    const actor = await this.authenticate(request);
     request.actor = actor;
     const { id } = request.params as { id?: string };
     const needed = request.method === 'GET' || id !== undefined ? 'reader' : 'member';
@@ -33,20 +33,17 @@ export class ImsGuard implements CanActivate {
 
   private async authenticate(request: AuthenticatedRequest): Promise<Actor> {
     const token = tokenOf(request);
-    if (token !== null) return this.identity.authenticate(token);
+    const header = request.headers[TENANT_HEADER];
+    const tenant = typeof header === 'string' ? header.trim() : '';
+    if (token !== null) {
+      return tenant === '' ? this.identity.authenticate(token) : this.identity.authenticateIn(token, tenant);
+    }
     const { openProject } = this.config.ims;
     if (openProject === undefined || request.headers.authorization !== undefined) throw new CredentialRequiredError();
-    return this.identity.actorInProject(openProject);
-  }
-
-  // The cray command line names the tenant it works for, if one is set.
-  private async inTenant(actor: Actor, header: string | string[] | undefined): Promise<Actor> {
-    const tenant = typeof header === 'string' ? header.trim() : '';
-    if (tenant === '' || tenant === actor.projectName || tenant === actor.projectId) return actor;
-    const project = actor.isAdmin
-      ? ((await this.projects.findByName(tenant)) ?? (await this.projects.find(tenant)))
-      : null;
-    if (!project) throw new NotPermittedError(`work for tenant ${tenant.slice(0, 100)}`);
-    return Actor.user({ ...actor, projectId: project.id, projectName: project.name });
+    const anybody = await this.identity.actorInProject(openProject);
+    if (tenant !== '' && tenant !== anybody.projectName && tenant !== anybody.projectId) {
+      throw new NotPermittedError(`act in project ${tenant.slice(0, 100)}`);
+    }
+    return anybody;
   }
 }

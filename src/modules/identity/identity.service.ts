@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { Actor, ProjectNotFoundError, ProjectsService } from '../tenancy/index.js';
+import { Actor, NotPermittedError, type Project, ProjectNotFoundError, ProjectsService } from '../tenancy/index.js';
 import type { Session } from './session.js';
 import { ShortLivedCache } from './short-lived-cache.js';
 import { TokensService } from './tokens.service.js';
+import { UsersRepository } from './users.repository.js';
 
 const CACHE_LIFE_MS = 4_000;
 const CACHE_MAXIMUM = 100;
@@ -15,6 +16,7 @@ export class IdentityService {
   constructor(
     private readonly tokens: TokensService,
     private readonly projects: ProjectsService,
+    private readonly users: UsersRepository,
   ) {}
 
   /**
@@ -25,6 +27,30 @@ export class IdentityService {
    */
   async authenticate(token: string): Promise<Actor> {
     return (await this.tokens.session(token)).actor;
+  }
+
+  /**
+   * As `authenticate`, but in the project that the client names beside its token. The roles are the user's in that
+   * project, administrators keep theirs everywhere, and application credentials stay where they were made.
+   *
+   * @throws UnauthenticatedError as `authenticate`
+   * @throws NotPermittedError there is no such project, or the user has no role in it
+   */
+  async authenticateIn(token: string, projectNameOrId: string): Promise<Actor> {
+    const { actor, applicationCredential } = await this.tokens.session(token);
+    if (projectNameOrId === actor.projectName || projectNameOrId === actor.projectId) return actor;
+    const project = applicationCredential ? null : await this.findProject(projectNameOrId);
+    const roles = project ? await this.users.roles(actor.id, project.id) : [];
+    if (!project?.enabled || (roles.length === 0 && !actor.isAdmin)) {
+      throw new NotPermittedError(`act in project ${projectNameOrId.slice(0, 100)}`);
+    }
+    return Actor.user({
+      id: actor.id,
+      name: actor.name,
+      projectId: project.id,
+      projectName: project.name,
+      roles: actor.isAdmin ? ['admin', ...roles] : roles,
+    });
   }
 
   /** As `authenticate`, with everything that is known of the token. */
@@ -38,7 +64,7 @@ export class IdentityService {
    */
   actorInProject(projectNameOrId: string): Promise<Actor> {
     return this.openActors.get(projectNameOrId, async () => {
-      const project = (await this.projects.find(projectNameOrId)) ?? (await this.projects.findByName(projectNameOrId));
+      const project = await this.findProject(projectNameOrId);
       if (!project?.enabled) throw new ProjectNotFoundError(projectNameOrId);
       return Actor.user({
         id: 'anonymous',
@@ -53,5 +79,9 @@ export class IdentityService {
   /** Removes tokens that nobody can ask about any more; returns how many. Repeatable, in any number of processes. */
   sweep(): Promise<number> {
     return this.tokens.sweep();
+  }
+
+  private async findProject(nameOrId: string): Promise<Project | null> {
+    return (await this.projects.find(nameOrId)) ?? (await this.projects.findByName(nameOrId));
   }
 }

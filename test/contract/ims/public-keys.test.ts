@@ -16,7 +16,15 @@ beforeAll(async () => {
   const projects = STANDARD_BOOTSTRAP.projects.map((project) =>
     project.name === 'beta' ? { ...project, limits: { keys: 3 } } : project,
   );
-  kiln = await startKiln({ bootstrap: { ...STANDARD_BOOTSTRAP, projects }, env: { KILN_ROLE: 'api' } });
+  const both = [
+    { project: 'alpha', role: 'member' },
+    { project: 'beta', role: 'reader' },
+  ];
+  const users = [
+    ...STANDARD_BOOTSTRAP.users,
+    { name: 'carl', password: 's3cret-carl', default_project: 'alpha', roles: both },
+  ];
+  kiln = await startKiln({ bootstrap: { projects, users }, env: { KILN_ROLE: 'api' } });
   ims = new ImsClient(kiln);
   [root, alice, bob, rita] = (await Promise.all(['root', 'alice', 'bob', 'rita'].map((user) => kiln.token(user)))) as [
     string,
@@ -217,6 +225,12 @@ describe('credentials', () => {
     expect(await inTenant(alice, 'no-such-tenant')).toBe(403);
     const ofRoot = await ims.send('GET', PATH, root, undefined, { 'cray-tenant-name': 'beta' });
     expect(ofRoot.body.map((key: { id: string }) => key.id)).toEqual([id]);
+    // Belongs to both, with another role in each.
+    const carl = await kiln.token('carl', 'alpha');
+    const asCarl = (method: string) =>
+      ims.send(method, `${PATH}/${id}`, carl, undefined, { 'cray-tenant-name': 'beta' });
+    expect([(await asCarl('GET')).status, (await asCarl('DELETE')).status]).toEqual([200, 403]);
+    expect((await ims.get(`${PATH}/${id}`, carl)).status).toBe(404);
   });
 });
 
