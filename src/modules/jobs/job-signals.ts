@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type pg from 'pg';
+import pg from 'pg';
 import { Database } from '../../platform/database/database.js';
 import { Log } from '../../platform/logging/log.js';
 
@@ -11,7 +11,7 @@ const CHANNEL = 'kiln_jobs_stop';
  */
 @Injectable()
 export class JobSignals {
-  private client: pg.PoolClient | null = null;
+  private client: pg.Client | null = null;
   private connecting: Promise<void> | null = null;
 
   constructor(
@@ -33,26 +33,26 @@ export class JobSignals {
 
   async close(): Promise<void> {
     await this.connecting;
-    this.client?.release(true);
-    this.client = null;
+    if (this.client) await this.drop(this.client);
   }
 
   private async connect(stopped: (jobId: string) => void): Promise<void> {
+    // Not from the pool: a connection that listens for as long as the process lives would be missing there.
+    const client = new pg.Client(this.database.pool.options);
+    client.on('error', () => void this.drop(client));
+    client.on('notification', ({ payload }) => stopped(payload ?? ''));
     try {
-      const client = await this.database.pool.connect();
-      client.on('error', () => this.drop(client));
-      client.on('notification', ({ payload }) => stopped(payload ?? ''));
-      this.client = client;
+      await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
+      this.client = client;
     } catch (error) {
       this.log.warn('executions hear of their end only when they ask', { error });
-      if (this.client) this.drop(this.client);
+      await this.drop(client);
     }
   }
 
-  private drop(client: pg.PoolClient): void {
-    if (this.client !== client) return;
-    this.client = null;
-    client.release(true);
+  private async drop(client: pg.Client): Promise<void> {
+    if (this.client === client) this.client = null;
+    await client.end().catch(() => undefined);
   }
 }

@@ -92,6 +92,23 @@ describeWith(BUILD_PROGRAMS, 'a worker that is killed in the middle of a build',
   );
 
   it(
+    'hands the job back, with nothing left of its build, when it is told to stop instead',
+    async () => {
+      for (const running of workers) await running.stop();
+      const only = await worker();
+      const { id } = await aJob('stopped');
+      await eventually(() => sandboxesOf(id).length > 0, BUILD_MS);
+
+      await only.stop();
+
+      expect(only.process.exitCode).toBe(0);
+      expect(sandboxesOf(id)).toEqual([]);
+      expect(await job(id)).toMatchObject({ status: 'creating', cause: null });
+    },
+    BUILD_MS,
+  );
+
+  it(
     'leaves no process behind when the job is cancelled instead',
     async () => {
       await worker();
