@@ -9,7 +9,9 @@ import {
   BuiltImagesService,
   ImageDataService,
   ImageManifestsService,
+  ImageMembersService,
   ImageRegistrationService,
+  ImageRemovalService,
   ImagesModule,
   ImagesService,
 } from '../../src/modules/images/index.js';
@@ -37,6 +39,8 @@ export interface Catalogue {
   readonly keys: KeysService;
   readonly images: ImagesService;
   readonly imageData: ImageDataService;
+  readonly imageMembers: ImageMembersService;
+  readonly imageRemoval: ImageRemovalService;
   readonly registration: ImageRegistrationService;
   readonly builtImages: BuiltImagesService;
   readonly manifests: ImageManifestsService;
@@ -48,14 +52,14 @@ export interface Catalogue {
   close(): Promise<void>;
 }
 
-/** Closes with `close`, in `afterAll`. */
-export async function catalogue(): Promise<Catalogue> {
+/** Closes with `close`, in `afterAll`; `env` has more settings. */
+export async function catalogue(env: Readonly<Record<string, string>> = {}): Promise<Catalogue> {
   const testing = await testDatabase();
-  return onDatabase(testing);
+  return onDatabase(testing, env);
 }
 
-async function onDatabase(testing: TestDatabase): Promise<Catalogue> {
-  const { config } = loadConfig({ KILN_DATABASE_URL: testing.url, KILN_LOG_LEVEL: 'fatal' });
+async function onDatabase(testing: TestDatabase, env: Readonly<Record<string, string>>): Promise<Catalogue> {
+  const { config } = loadConfig({ KILN_DATABASE_URL: testing.url, KILN_LOG_LEVEL: 'fatal', ...env });
   const store = new MemoryObjectStore();
 
   @Global()
@@ -94,6 +98,8 @@ async function onDatabase(testing: TestDatabase): Promise<Catalogue> {
     keys: get(KeysService),
     images: get(ImagesService),
     imageData: get(ImageDataService),
+    imageMembers: get(ImageMembersService),
+    imageRemoval: get(ImageRemovalService),
     registration: get(ImageRegistrationService),
     builtImages: get(BuiltImagesService),
     manifests: get(ImageManifestsService),

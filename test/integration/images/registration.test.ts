@@ -104,7 +104,23 @@ describe('images that jobs built', () => {
     expect(await kiln.artifacts.find(actor.projectId!, 'boot-images', `${third.imageId}/rootfs`)).toBeNull();
   });
 
-  it('are gone with everything they had when they are purged', async () => {
+  it('take their artifacts along when they are given away', async () => {
+    const [from, to, admin] = [await kiln.actor(), await kiln.actor(), await kiln.actor('admin')];
+    const build = await aBuild(from);
+    await kiln.builtImages.register(build, await kiln.builtImages.storeManifest(build));
+
+    await kiln.images.update(admin, build.imageId, { projectId: to.projectId });
+
+    const { linkPath } = await kiln.images.get(to, build.imageId);
+    for (const { link } of JSON.parse(await readAt(to.projectId!, linkPath!)).artifacts) {
+      expect(await readAt(to.projectId!, link.path)).not.toContain('nothing at');
+      expect(await readAt(from.projectId!, link.path)).toContain('nothing at');
+    }
+    expect(await kiln.bytes(from)).toEqual({ ledger: 0, files: 0 });
+    expect(await kiln.bytes(to)).toEqual({ ledger: 21, files: 21 });
+  });
+
+  it('keep everything when they are deleted, and cost nothing', async () => {
     const actor = await kiln.actor();
     const build = await aBuild(actor);
     await kiln.builtImages.register(build, await kiln.builtImages.storeManifest(build));
