@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -72,6 +73,12 @@ function loadOrExit(env: NodeJS.ProcessEnv): LoadedConfig {
 }
 
 async function start(config: Config, undo: Undo, stop: { stopping: boolean }): Promise<void> {
+  if (config.embeddedDatabase) {
+    const lock = await lockDataDir(config.dataDir);
+    undo.add(() => lock.release());
+  }
+  // Looked at first, since everything behind it takes seconds.
+  if (config.role !== 'worker') await assertPortFree(config.http);
   const databaseUrl = config.database.url ?? (await startDatabase(config, undo));
   await migrate(databaseUrl);
   if (stop.stopping) return;
@@ -87,14 +94,20 @@ async function start(config: Config, undo: Undo, stop: { stopping: boolean }): P
 }
 
 async function startDatabase(config: Config, undo: Undo): Promise<string> {
-  const lock = await lockDataDir(config.dataDir);
-  undo.add(() => lock.release());
   const postgres = await startEmbeddedPostgres({
     dataDir: config.dataDir,
     log: (message) => console.error(`kiln: ${message}`),
   });
   undo.add(() => postgres.stop());
   return postgres.url;
+}
+
+/** Rejects as `listen` would. */
+async function assertPortFree({ host, port }: Config['http']): Promise<void> {
+  const server = createServer().listen(port, host);
+  await once(server, 'listening');
+  server.close();
+  await once(server, 'close');
 }
 
 async function startWorker(foundations: Foundations, undo: Undo): Promise<void> {
