@@ -44,6 +44,8 @@ export class CreateJobs1767225840000 implements MigrationInterface {
         -- Chosen with the job, so that a second execution makes the same image, not another one.
         target_image_id uuid NOT NULL,
         resultant_image_id uuid,
+        -- Files stored for the result while no image refers to them yet: whoever comes next removes them.
+        result_file_ids uuid[] NOT NULL DEFAULT '{}',
         cause_code text,
         cause_message text,
         lease_owner text,
@@ -57,6 +59,7 @@ export class CreateJobs1767225840000 implements MigrationInterface {
         deleted_at timestamptz(3)
       );
       CREATE INDEX jobs_created ON jobs (project_id, face, created_at, id) WHERE deleted_at IS NULL;
+      CREATE INDEX jobs_id ON jobs (project_id, face, id) WHERE deleted_at IS NULL;
       CREATE INDEX jobs_name ON jobs (project_id, face, (coalesce(image_root_archive_name, '')), created_at, id)
         WHERE deleted_at IS NULL;
       CREATE INDEX jobs_type ON jobs (project_id, face, job_type, created_at, id) WHERE deleted_at IS NULL;
@@ -67,8 +70,6 @@ export class CreateJobs1767225840000 implements MigrationInterface {
       CREATE INDEX jobs_queued ON jobs (created_at, id) WHERE status = 'queued';
       CREATE INDEX jobs_queued_of_project ON jobs (project_id, created_at, id) WHERE status = 'queued';
       CREATE INDEX jobs_running ON jobs (lease_expires_at) WHERE status = 'running';
-      CREATE INDEX jobs_by_recipe ON jobs (recipe_id) WHERE status IN ('queued', 'running');
-      CREATE INDEX jobs_by_image ON jobs (image_id) WHERE status IN ('queued', 'running');
       CREATE INDEX jobs_by_recipe_file ON jobs (recipe_file_id) WHERE recipe_file_id IS NOT NULL;
       CREATE INDEX jobs_retention ON jobs (deleted_at) WHERE deleted_at IS NOT NULL;
 

@@ -41,6 +41,8 @@ export class JobEndings {
     await this.jobs.end(job.id, ending.status, ending.cause, ending.resultantImageId ?? null, ending.deleted ?? false);
     await this.ledger.release(job.projectId, job.status === 'queued' ? 'queued_jobs' : 'running_jobs', 1);
     if (job.recipeFileId !== null) await this.letGo(job.recipeFileId);
+    // What an image refers to by now stays.
+    for (const fileId of job.resultFileIds) await this.artifacts.discard(fileId);
     await this.record(`job.${ending.status}`, job, actorId, ending.cause ? { cause: ending.cause } : {});
     if (ending.deleted) await this.record('job.deleted', job, actorId);
     this.logTransition(job, ending.status, ending.cause?.message);

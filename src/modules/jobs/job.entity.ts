@@ -110,6 +110,10 @@ export class Job {
   @Column('uuid', { name: 'resultant_image_id', nullable: true })
   resultantImageId: string | null;
 
+  /** Files that executions have stored and that no image refers to yet; empty once the job has ended. */
+  @Column('uuid', { name: 'result_file_ids', array: true })
+  resultFileIds: readonly string[];
+
   @Column('text', { name: 'cause_code', nullable: true })
   causeCode: string | null;
 

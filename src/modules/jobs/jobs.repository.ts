@@ -15,7 +15,7 @@ const COLUMNS = `j.id, j.project_id AS "projectId", j.user_id AS "userId", j.fac
   j.enable_debug AS "enableDebug", j.build_env_size_gib AS "buildEnvSizeGib", j.memory_gib AS "memoryGib",
   j.ssh_containers AS "sshContainers", j.recipe_type AS "recipeType", j.template_dictionary AS "templateDictionary",
   j.recipe_file_id AS "recipeFileId", j.target_image_id AS "targetImageId",
-  j.resultant_image_id AS "resultantImageId", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
+  j.resultant_image_id AS "resultantImageId", j.result_file_ids AS "resultFileIds", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
   j.lease_owner AS "leaseOwner", j.lease_expires_at AS "leaseExpiresAt", j.fencing_number AS "fencingNumber", j.attempt,
   j.created_at AS "createdAt", j.updated_at AS "updatedAt", j.started_at AS "startedAt", j.finished_at AS "finishedAt",
   j.deleted_at AS "deletedAt"`;
@@ -165,7 +165,7 @@ export class JobsRepository {
     await this.database.run(
       `UPDATE jobs SET status = $2, phase = 'done', percent = NULL, cause_code = $3, cause_message = $4,
          resultant_image_id = coalesce($5, resultant_image_id), lease_owner = NULL, lease_expires_at = NULL,
-         recipe_file_id = NULL, finished_at = now(), updated_at = now(),
+         recipe_file_id = NULL, result_file_ids = '{}', finished_at = now(), updated_at = now(),
          deleted_at = CASE WHEN $6 THEN now() END
        WHERE id = $1`,
       [id, status, cause?.code ?? null, cause?.message ?? null, resultantImageId, deleted],

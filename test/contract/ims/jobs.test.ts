@@ -299,6 +299,18 @@ describe('POST /v3/jobs', () => {
     expect(bobsOwnKey.status).toBe(400);
   });
 
+  it('refuses a recipe whose archive is gone', async () => {
+    const broken = await aRecipe('broken.tgz', {}, alice);
+    await write('UPDATE recipes SET artifact_id = NULL WHERE id = $1', [broken.id]);
+
+    const { status, body } = await ims.post(PATH, wanted({ artifact_id: broken.id }), alice);
+
+    expect([status, body]).toEqual([
+      422,
+      problem(422, 'Unprocessable Entity', expect.stringContaining('s3://ims/broken.tgz')),
+    ]);
+  });
+
   it('refuses more queued jobs than the tenant may have', async () => {
     await bobsJob();
 
@@ -620,9 +632,12 @@ describe('GET /v3/jobs/{id}/log', () => {
 
   it('ends with a deleted job', async () => {
     const job = await aJob();
-    const following = ims.send('GET', path(job, '/log'), alice, undefined, { accept: 'text/event-stream' });
-    await ims.delete(path(job), alice);
+    const reply = await fetch(`${kiln.url}/apis/ims${path(job, '/log')}`, {
+      headers: { 'x-auth-token': alice, accept: 'text/event-stream' },
+    });
 
-    expect((await following).status).toBe(200);
+    expect((await ims.delete(path(job), alice)).status).toBe(204);
+
+    expect(await reply.text()).not.toContain('data:');
   });
 });

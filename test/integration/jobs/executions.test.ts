@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Actor, LimitExceededError } from '../../../src/modules/tenancy/index.js';
 import { eventually } from '../../support/eventually.js';
@@ -147,6 +148,24 @@ describe('running a job', () => {
 
     expect(first.builder.builds[0]!.signal.reason).toMatchObject({ code: 'jobs.lease_lost' });
     expect((await first.jobs.get(actor, FACE, job.id)).status).toBe('succeeded');
+  });
+
+  it('gives back what an execution had stored that died before it could finish', async () => {
+    const [first, second] = [await world.worker(), await world.worker()];
+    // Room for the archive and one result, but not for two.
+    const actor = await world.member(first, { storage_bytes: 60 });
+    const job = await world.job(first, actor);
+    const stored = await first.artifacts.storeFile(actor.projectId, Readable.from([Buffer.from('a root file syst')]), {
+      charge: true,
+    });
+    await abandon(first, job, 1);
+    await first.database.run('UPDATE jobs SET result_file_ids = $2 WHERE id = $1', [job.id, [stored.id]]);
+
+    await second.runner.run(job.id);
+
+    expect(await first.jobs.get(actor, FACE, job.id)).toMatchObject({ status: 'succeeded', resultFileIds: [] });
+    const left = await usage(first, actor);
+    expect(left.bytes).toBe(left.stored);
   });
 
   it('ends a job in error when three executions went away', async () => {

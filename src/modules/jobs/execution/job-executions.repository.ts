@@ -76,6 +76,21 @@ export class JobExecutionsRepository {
     return this.write(execution, 'percent = $3', [percent], 'jobs-percent');
   }
 
+  /** Remembers a file that is being stored for the result. @throws LeaseLostError */
+  addResultFile(execution: Execution, fileId: string): Promise<void> {
+    return this.write(
+      execution,
+      'result_file_ids = array_append(result_file_ids, $3::uuid)',
+      [fileId],
+      'jobs-add-file',
+    );
+  }
+
+  /** Forgets the files of earlier executions. @throws LeaseLostError */
+  clearResultFiles(execution: Execution): Promise<void> {
+    return this.write(execution, `result_file_ids = '{}'`, [], 'jobs-clear-files');
+  }
+
   /**
    * Locks the job of an execution, for a change that others must not see half done.
    * @throws LeaseLostError

@@ -186,6 +186,7 @@ export class JobRunner implements BeforeApplicationShutdown {
       writer.note(`attempt ${job.attempt} of ${MOST_ATTEMPTS}: the worker before this one went away`);
     if (this.stopping) abort.abort(new WorkerStoppingError('the worker stops'));
     abort.signal.throwIfAborted();
+    await this.discardEarlier(running);
     const recipe = await this.artifacts.getFile(job.recipeFileId!);
     const source = new RecipeSource(() => this.artifacts.open(recipe), recipe.sha256);
     const result = await this.builder.build(orderOf(job, recipe), () => source.open(), reporter, abort.signal);
@@ -194,6 +195,13 @@ export class JobRunner implements BeforeApplicationShutdown {
     } finally {
       await result.dispose();
     }
+  }
+
+  /** Else the project would pay for what executions stored that did not live to finish. */
+  private async discardEarlier({ job, execution }: Running): Promise<void> {
+    if (job.resultFileIds.length === 0) return;
+    for (const fileId of job.resultFileIds) await this.artifacts.discard(fileId);
+    await this.executions.clearResultFiles(execution);
   }
 
   private async keep(running: Running, result: BuildResult, recipeSha256: () => string | null): Promise<void> {
@@ -216,7 +224,7 @@ export class JobRunner implements BeforeApplicationShutdown {
     }
   }
 
-  private async store({ job, abort }: Running, built: BuiltFile): Promise<CompleteFile> {
+  private async store({ job, execution, abort }: Running, built: BuiltFile): Promise<CompleteFile> {
     abort.signal.throwIfAborted();
     const body = await built.open();
     try {
@@ -224,6 +232,7 @@ export class JobRunner implements BeforeApplicationShutdown {
         sizeBytes: built.sizeBytes,
         charge: true,
         signal: abort.signal,
+        onBegin: (fileId) => this.executions.addResultFile(execution, fileId),
       });
     } finally {
       body.destroy();
