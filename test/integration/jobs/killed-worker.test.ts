@@ -41,7 +41,7 @@ describeWith(BUILD_PROGRAMS, 'a worker that is killed in the middle of a build',
       body: body && JSON.stringify(body),
     });
     if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
-     
+
     return (reply.status === 204 ? null : await reply.json()) as any;
   }
 
