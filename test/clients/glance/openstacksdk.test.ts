@@ -58,12 +58,12 @@ out['members'] = [(m.member_id, m.status) for m in alice.image.members(image)]
 
 try:
     bob.image.delete_image(image, ignore_missing=False)
-except exceptions.ForbiddenException as error:
+except exceptions.HttpException as error:
     out['refused'] = error.status_code
 alice.image.delete_image(image)
 try:
     alice.image.get_image(image.id)
-except exceptions.NotFoundException as error:
+except exceptions.HttpException as error:
     out['gone'] = error.status_code
 print(json.dumps(out))
 `;

@@ -45,12 +45,9 @@ async function eventsOf(imageId: string): Promise<string[]> {
 
 /** A body of which some bytes come, and then what the test decides. */
 function stalled(first: Buffer): Readable {
-  return new Readable({
-    read() {
-      this.push(first);
-      this.read = () => undefined;
-    },
-  });
+  const stream = new Readable({ read: () => undefined });
+  stream.push(first);
+  return stream;
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
