@@ -129,7 +129,12 @@ module.exports = {
       'workers-are-thin',
       'workers may use the front doors of modules, and of platform what feeds them, what they sweep and where they log.',
       '^src/workers/',
-      ['^src/workers/', '^src/modules/[^/]+/index\\.ts$', '^src/platform/(queue|events|logging|object-store)/', ...COMMON],
+      [
+        '^src/workers/',
+        '^src/modules/[^/]+/index\\.ts$',
+        '^src/platform/(queue|events|logging|object-store)/',
+        ...COMMON,
+      ],
     ),
     only(
       'builders-implement-the-port',

@@ -5,8 +5,7 @@ import { Log } from '../logging/log.js';
 
 /** Where the queues are: Redis, or a schema of its own in PostgreSQL. */
 export type QueueAddress =
-  | { readonly kind: 'redis'; readonly url: string }
-  | { readonly kind: 'postgres'; readonly url: string };
+  { readonly kind: 'redis'; readonly url: string } | { readonly kind: 'postgres'; readonly url: string };
 
 /** A handler may run twice for one task, also at the same time; the row behind the id decides. */
 export type TaskHandler = (id: string) => Promise<void>;
