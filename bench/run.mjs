@@ -218,6 +218,8 @@ async function captureStatements(kiln, send) {
   await kiln.client.query(`ALTER SYSTEM SET log_min_duration_statement = 0`);
   await kiln.client.query('SELECT pg_reload_conf()');
   await new Promise((later) => setTimeout(later, 500));
+  // The token is looked up once and then kept, so its statement is not what a request costs.
+  await (await send()).arrayBuffer();
   await kiln.client.query(`SELECT '${mark}-begin'`);
   const reply = await send();
   const answer = Buffer.from(await reply.arrayBuffer());
@@ -242,18 +244,26 @@ function statementsBetween(log, mark) {
   const part = log.slice(log.lastIndexOf(`'${mark}-begin'`), log.lastIndexOf(`'${mark}-end'`));
   const entries = part.split(/^\d{4}-\d\d-\d\d [^\n]*?\b(?=(?:LOG|DETAIL|STATEMENT): )/m);
   const statements = [];
+  let executed = null;
   for (const entry of entries) {
-    const execute = /^LOG: {2}duration: [\d.]+ ms {2}(?:execute [^:]+|statement): ([\s\S]+)$/.exec(entry);
-    if (execute) statements.push({ sql: execute[1].trim(), values: {} });
+    const logged = /^LOG: {2}duration: [\d.]+ ms {2}(execute [^:]+|statement|parse [^:]+|bind [^:]+): ([\s\S]+)$/.exec(
+      entry,
+    );
+    if (logged) {
+      // Parse and bind have lines of their own; only what is executed counts.
+      executed = /^(execute|statement)/.test(logged[1]) ? { sql: logged[2].trim(), values: {} } : null;
+      if (executed) statements.push(executed);
+    }
     const detail = /^DETAIL: {2}[Pp]arameters: ([\s\S]+)$/.exec(entry);
-    if (detail && statements.length > 0) {
-      for (const [, number, value] of detail[1].matchAll(/\$(\d+) = (NULL|'(?:[^']|'')*')/g))
-        statements.at(-1).values[number] = value;
+    if (detail && executed) {
+      for (const [, number, value] of detail[1].matchAll(/\$(\d+) = (NULL|'(?:[^']|'')*')/g)) {
+        executed.values[number] = value;
+      }
     }
   }
   return statements
     .map(({ sql, values }) => sql.replace(/\$(\d+)/g, (_all, number) => values[number] ?? 'NULL').replace(/\s+/g, ' '))
-    .filter((sql) => !sql.startsWith("SELECT 'bench-"));
+    .filter((sql) => sql !== 'SELECT' && !sql.includes("'bench-"));
 }
 
 async function sqlFloor(kiln, statements) {
