@@ -358,5 +358,5 @@ export function toImage(row: Image): Image {
 }
 
 function toSighting({ memberStatus, ...row }: SightingRow): Sighting {
-  return { image: toImage(row as Image), memberStatus };
+  return { image: toImage(row), memberStatus };
 }

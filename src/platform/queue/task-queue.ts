@@ -59,7 +59,7 @@ export class TaskQueue implements OnApplicationShutdown {
     const options = { concurrency, lockDuration: LOCK_MS, stalledInterval: LOCK_MS / 2, maxStalledCount: 1_000 };
     const worker =
       this.address.kind === 'redis'
-        ? new Worker<TaskData>(queue, work, { ...options, connection: this.redis() as ConnectionOptions })
+        ? new Worker<TaskData>(queue, work, { ...options, connection: this.redis() })
         : new (withBackend(createPostgresBackend).Worker)<TaskData>(queue, work, {
             ...options,
             connection: this.postgres(),
@@ -91,11 +91,11 @@ export class TaskQueue implements OnApplicationShutdown {
     if (known) return known;
     const queue =
       this.address.kind === 'redis'
-        ? new Queue<TaskData>(name, { connection: this.redis() as ConnectionOptions })
+        ? new Queue<TaskData>(name, { connection: this.redis() })
         : new (withBackend(createPostgresBackend).Queue)<TaskData>(name, { connection: this.postgres() });
     queue.on('error', (error: Error) => this.log.warn('the queue has trouble; it tries again', { error, queue: name }));
-    this.producers.set(name, queue as unknown as Producer);
-    return queue as unknown as Producer;
+    this.producers.set(name, queue);
+    return queue;
   }
 
   private postgres(): never {

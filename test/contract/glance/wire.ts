@@ -90,5 +90,5 @@ export class Client {
 export async function clients(kiln: RunningKiln) {
   const of = async (user: string) => new Client(kiln, await kiln.token(user));
   const [root, alice, bob, rita] = await Promise.all([of('root'), of('alice'), of('bob'), of('rita')]);
-  return { root: root!, alice: alice!, bob: bob!, rita: rita! };
+  return { root: root, alice: alice, bob: bob, rita: rita };
 }

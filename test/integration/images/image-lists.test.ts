@@ -79,7 +79,7 @@ describe('any list', () => {
       kind: fc.constant('visible' as const),
       visibility: few(undefined, 'public', 'community', 'shared', 'private', 'all'),
       memberStatus: few('accepted', 'pending', 'rejected', 'all'),
-    }) as fc.Arbitrary<Extract<ImageScope, { kind: 'visible' }>>,
+    }),
     filter: fc.record(
       {
         owner: few('p1', 'p2', 'nobody'),
@@ -96,7 +96,7 @@ describe('any list', () => {
         ),
       },
       { requiredKeys: [] },
-    ) as fc.Arbitrary<ImageFilter>,
+    ),
     sort: fc.uniqueArray(fc.record({ key: few(...sortKeys), direction: few('asc' as const, 'desc' as const) }), {
       selector: ({ key }) => key,
       maxLength: 3,

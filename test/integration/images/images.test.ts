@@ -166,7 +166,7 @@ describe('an upload', () => {
     const fileId = randomUUID();
     await kiln.database.run(
       `INSERT INTO stored_files (id, project_id, store_id, object_key, state, lease_expires_at)
-       VALUES ($1, $2, $3, $1::text, 'writing', now() + interval '1 minute')`,
+       VALUES ($1::uuid, $2, $3, $1::uuid::text, 'writing', now() + interval '1 minute')`,
       [fileId, actor.projectId, kiln.store.description.id],
     );
     await kiln.database.run(`UPDATE images SET status = 'saving', upload_file_id = $2 WHERE id = $1`, [id, fileId]);

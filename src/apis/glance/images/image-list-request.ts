@@ -231,7 +231,7 @@ function readKnownFilter(filter: Mutable<ImageFilter>, name: string, value: stri
     narrow(filter, NUMBER_FILTERS[name], { minimum: number(name, value), maximum: number(name, value) });
   } else if (range && has(NUMBER_FILTERS, range[1]!)) {
     const bound = number(name, value);
-    narrow(filter, NUMBER_FILTERS[range[1]!], range[2] === 'min' ? { minimum: bound } : { maximum: bound });
+    narrow(filter, NUMBER_FILTERS[range[1]], range[2] === 'min' ? { minimum: bound } : { maximum: bound });
   } else return false;
   return true;
 }
