@@ -25,13 +25,13 @@ out = {}
 data = os.urandom(3_000_000)
 with open('image.raw', 'wb') as f:
     f.write(data)
-image = alice.create_image('sdk', filename='image.raw', disk_format='raw', container_format='bare', wait=True,
+image = alice.create_image('sdk', filename='image.raw', disk_format='raw', container_format='bare', wait=True, validate_checksum=True,
                            meta={'os_distro': 'debian'}, tags=['one'])
 out['status'] = image.status
 out['sha512'] = image.hash_value == hashlib.sha512(data).hexdigest()
 out['md5'] = image.checksum == hashlib.md5(data).hexdigest()
 # A second create of the same content finds the first.
-out['same'] = alice.create_image('sdk', filename='image.raw', disk_format='raw', container_format='bare', wait=True,
+out['same'] = alice.create_image('sdk', filename='image.raw', disk_format='raw', container_format='bare', wait=True, validate_checksum=True,
                                  meta={'os_distro': 'debian'}, tags=['one']).id == image.id
 
 got = io.BytesIO()
