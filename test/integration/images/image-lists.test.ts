@@ -45,7 +45,7 @@ describe('any list', () => {
     members: Record<string, 'pending' | 'accepted' | 'rejected'>;
   }
 
-  const few = <T>(...values: T[]) => fc.constantFrom(...values);
+  const few = <const T>(...values: T[]) => fc.constantFrom(...values);
   const rowArbitrary: fc.Arbitrary<Row> = fc.record({
     id: fc.uuid({ version: 4 }),
     projectId: few('p1', 'p2', 'p3', null),
