@@ -105,6 +105,16 @@ export class ArtifactsRepository {
     }
   }
 
+  /** @throws AddressTakenError the other project has something at the address */
+  async moveToProject(artifact: Artifact, projectId: string): Promise<void> {
+    try {
+      await this.database.run('UPDATE artifacts SET project_id = $2 WHERE id = $1', [artifact.id, projectId]);
+    } catch (error) {
+      if (isUniqueViolation(error)) throw new AddressTakenError(formatAddress(artifact));
+      throw error;
+    }
+  }
+
   async delete(id: string): Promise<void> {
     await this.database.run('DELETE FROM artifacts WHERE id = $1', [id], 'artifacts-delete');
   }

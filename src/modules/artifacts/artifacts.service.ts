@@ -285,6 +285,22 @@ export class ArtifactsService {
     });
   }
 
+  /**
+   * Gives an address, and what it costs, to another project.
+   * @throws AddressTakenError that project has something there already
+   * @throws LimitExceededError that project has no room
+   */
+  moveToProject(artifactId: string, projectId: string): Promise<void> {
+    return this.uow.run(async () => {
+      const artifact = await this.artifacts.lockById(artifactId);
+      if (!artifact || artifact.projectId === projectId) return;
+      await this.artifacts.moveToProject(artifact, projectId);
+      const { projectId: charged } = await this.getFile(artifact.storedFileId);
+      // Kiln's own files are charged to nobody.
+      if (charged !== null) await this.moveCharge(artifact.storedFileId, projectId);
+    });
+  }
+
   /** Removes an address that nothing refers to any more; its bytes go with the last reference. For modules' own use. */
   remove(artifactId: string): Promise<void> {
     return this.uow.run(async () => {
