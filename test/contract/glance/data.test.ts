@@ -1,7 +1,9 @@
 // The exchanges are those of the Image API v2 reference ("Image data") and of Glance 25.1.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { request, type IncomingHttpHeaders } from 'node:http';
+import { get, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { readdir, readlink } from 'node:fs/promises';
+import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
 import { ask, Client, clients } from './wire.js';
 
@@ -270,4 +272,58 @@ describe('a download', () => {
     expect(of(await download(alice, randomUUID()), await download(alice, 'x'))).toEqual([404, 404]);
     expect(of(await ask(kiln, 'GET', `/v2/images/${id}/file`))).toEqual([401]);
   });
+});
+
+describe('a client that hangs up', () => {
+  it('in an upload leaves a queued image and no bytes', async () => {
+    const before = await storedFiles();
+    const { id } = await tim.create(FORMATS);
+    const sent = request(`${kiln.url}/image/v2/images/${id}/file`, {
+      method: 'PUT',
+      headers: {
+        'x-auth-token': tim.token,
+        'content-type': 'application/octet-stream',
+        'content-length': String(MIB),
+      },
+    });
+    sent.on('error', () => undefined);
+    sent.write(randomBytes(MIB / 2));
+    await eventually(async () => (await tim.show(id)).body.status === 'saving');
+
+    sent.destroy();
+
+    await eventually(async () => (await tim.show(id)).body.status === 'queued');
+    await eventually(async () => (await storedFiles()) === before);
+    expect((await tim.show(id)).body).toMatchObject({ size: null, checksum: null });
+    expect(of(await tim.upload(id, 'again'))).toEqual([204]);
+  });
+
+  it('in a download leaves no file open', async () => {
+    const { id } = await alice.createWithData(randomBytes(8 * MIB));
+    const reply = await new Promise<IncomingMessage>((resolve, reject) => {
+      get(`${kiln.url}/image/v2/images/${id}/file`, { headers: { 'x-auth-token': alice.token } }, resolve).on(
+        'error',
+        reject,
+      );
+    });
+    await new Promise((resolve) => reply.once('data', resolve));
+    reply.pause();
+    await eventually(async () => (await openObjects()) === 1);
+
+    reply.destroy();
+
+    await eventually(async () => (await openObjects()) === 0);
+  });
+
+  async function storedFiles(): Promise<number> {
+    const entries = await readdir(`${kiln.dataDir}/objects`, { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => entry.isFile()).length;
+  }
+
+  /** Objects that the server has open just now. */
+  async function openObjects(): Promise<number> {
+    const folder = `/proc/${kiln.process.pid}/fd`;
+    const targets = await Promise.all((await readdir(folder)).map((fd) => readlink(`${folder}/${fd}`).catch(() => '')));
+    return targets.filter((target) => target.startsWith(`${kiln.dataDir}/objects`)).length;
+  }
 });
