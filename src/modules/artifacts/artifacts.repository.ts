@@ -82,7 +82,8 @@ export class ArtifactsRepository {
 
   async replace(id: string, content: Omit<NewArtifact, 'id' | 'projectId' | 'bucket' | 'key'>): Promise<Artifact> {
     const replaced = await this.database.one<Artifact>(
-      `UPDATE artifacts SET stored_file_id = $2, etag = $3, content_type = $4, metadata = $5, created_at = now()
+      `UPDATE artifacts SET stored_file_id = $2, etag = $3, content_type = $4, metadata = $5, created_at = now(),
+         moved_from_key = NULL
        WHERE id = $1 RETURNING ${COLUMNS}`,
       [id, content.storedFileId, content.etag, content.contentType, JSON.stringify(content.metadata)],
       'artifacts-replace',

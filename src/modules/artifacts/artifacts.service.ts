@@ -271,8 +271,9 @@ export class ArtifactsService {
   }
 
   /**
-   * Gives an artifact another key in its bucket.
+   * Gives an artifact another key in its bucket. One that lay below `deleted/` counts again.
    * @throws AddressTakenError
+   * @throws LimitExceededError it counted no more, and there is no room now
    */
   move(artifactId: string, key: string): Promise<Artifact> {
     return this.uow.run(async () => {
@@ -281,7 +282,9 @@ export class ArtifactsService {
       if (artifact.key === key) return artifact;
       const address = { bucket: artifact.bucket, key };
       if (await this.artifacts.find(artifact.projectId, address)) throw new AddressTakenError(formatAddress(address));
-      return this.artifacts.move(artifact, key, null);
+      const moved = await this.artifacts.move(artifact, key, null);
+      if (isDischarged(artifact)) await this.charge(artifact.storedFileId);
+      return moved;
     });
   }
 
@@ -307,7 +310,7 @@ export class ArtifactsService {
       const artifact = await this.artifacts.lockById(artifactId);
       if (!artifact) return;
       await this.artifacts.delete(artifact.id);
-      await this.unreference(artifact.storedFileId);
+      await this.letGo(artifact);
     });
   }
 
@@ -354,13 +357,19 @@ export class ArtifactsService {
       if (present) {
         await this.refuseUsed(present);
         const replaced = await this.artifacts.replace(present.id, wanted);
-        await this.unreference(present.storedFileId);
+        await this.letGo(present);
         return replaced;
       }
       // Someone else may have put something there since; then that is what is replaced.
       const inserted = await this.artifacts.insert(wanted);
       if (inserted) return inserted;
     }
+  }
+
+  /** Of two references to a file the other one may be a deleted image's, which costs nothing. */
+  private async letGo(artifact: Artifact): Promise<void> {
+    if (!isDischarged(artifact)) await this.discharge(artifact.storedFileId);
+    await this.unreference(artifact.storedFileId);
   }
 
   private async refuseUsed(artifact: Artifact): Promise<void> {
@@ -409,6 +418,11 @@ export class ArtifactsService {
     await this.ledger.release(file.projectId, 'storage_bytes', file.chargedBytes);
     file.chargedBytes = 0;
   }
+}
+
+/** Whether a delete has moved the artifact, and stopped charging for it. */
+function isDischarged(artifact: Artifact): boolean {
+  return artifact.movedFromKey !== null;
 }
 
 function newArtifact(projectId: string, { bucket, key }: Address, file: CompleteFile, content: ArtifactContent) {
