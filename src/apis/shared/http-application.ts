@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { runInRequest } from '../../common/request-context.js';
 import { Log } from '../../platform/logging/log.js';
 import { Metrics } from '../../platform/telemetry/metrics.js';
 import { FaceRegistry } from './face-registry.js';
+import { sendWire } from './lingering-reply.js';
 import { BodyTooLargeError, MalformedRequestError } from './request-errors.js';
 import { RouteTable } from './route-table.js';
 import { pathOf } from './wire-exception.filter.js';
@@ -34,12 +36,8 @@ export function createHttpAdapter(faces: FaceRegistry, routes: RouteTable, log: 
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       const face = faces.forPath(pathOf(request.raw.url ?? '/'));
       const wire = face.renderError(new MalformedRequestError(error.message, {}, { cause: error }), request);
-      void reply
-        .status(wire.status)
-        .headers(wire.headers ?? {})
-        .header(face.requestIdHeader, request.id)
-        .header('content-type', wire.contentType)
-        .send(wire.body);
+      void reply.header(face.requestIdHeader, request.id);
+      sendWire(request, reply, wire);
     },
     rewriteUrl: (raw: IncomingMessage) => {
       const url = raw.url ?? '/';
@@ -70,10 +68,11 @@ function takeRawBodies(instance: FastifyInstance, faces: FaceRegistry): void {
   });
 }
 
-async function collect(payload: AsyncIterable<Buffer>, limitBytes: number): Promise<Buffer> {
+async function collect(payload: Readable, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of payload) {
+  // Not destroyed when it is too long: the client must be answered, and what it still sends be read.
+  for await (const chunk of payload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length;
     if (sizeBytes > limitBytes) throw new BodyTooLargeError(limitBytes);
     chunks.push(chunk);

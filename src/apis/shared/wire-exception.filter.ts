@@ -4,7 +4,7 @@ import { KilnError } from '../../common/errors.js';
 import { Log } from '../../platform/logging/log.js';
 import type { WireReply } from './face.js';
 import { FaceRegistry } from './face-registry.js';
-import { hasBody } from './json-body.js';
+import { sendWire } from './lingering-reply.js';
 import {
   BodyTooLargeError,
   MalformedRequestError,
@@ -31,7 +31,7 @@ export class WireExceptionFilter implements ExceptionFilter {
       reply.raw.destroy();
       return;
     }
-    this.send(request, reply, this.render(thrown, request));
+    sendWire(request, reply, this.render(thrown, request));
   }
 
   private render(thrown: unknown, request: FastifyRequest): WireReply {
@@ -44,16 +44,6 @@ export class WireExceptionFilter implements ExceptionFilter {
       path: pathOf(request.url),
     });
     return face.renderBug(String(request.id), request);
-  }
-
-  private send(request: FastifyRequest, reply: FastifyReply, wire: WireReply): void {
-    // The rest of an unread body would be taken for the next request on this connection.
-    if (!request.raw.complete && hasBody(request.headers)) void reply.header('connection', 'close');
-    void reply
-      .status(wire.status)
-      .headers(wire.headers ?? {})
-      .header('content-type', wire.contentType)
-      .send(wire.body);
   }
 
   private toKilnError(thrown: unknown, request: FastifyRequest, bodyLimitBytes: number): KilnError | null {

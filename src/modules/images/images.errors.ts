@@ -53,7 +53,8 @@ export class ImageIdTakenError extends ConflictError {
 export class ImageStatusConflictError extends ConflictError {
   override readonly code = 'images.status_conflict';
   constructor(imageId: string, from: ImageStatus, to: ImageStatus) {
-    super(`Image ${imageId} is ${from}, it cannot become ${to}`, { imageId, from, to });
+    const hint = to === 'saving' ? '; data is uploaded only to an image that is queued' : '';
+    super(`Image ${imageId} is ${from}, it cannot become ${to}${hint}`, { imageId, from, to });
   }
 }
 
