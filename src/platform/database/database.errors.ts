@@ -13,6 +13,9 @@ const UNIQUE_VIOLATION = '23505';
 const RETRYABLE = new Set(['40001', '40P01']);
 /** Class 57P is "operator intervention" (shutdown, crash), 08 connection trouble, 53300 too many connections. */
 const UNAVAILABLE = /^(57P0[1-3]|08\d{3}|53300)$/;
+// What the driver says without a code.
+const UNAVAILABLE_MESSAGE =
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Cannot use a pool after)/;
 const SOCKET_FAILURES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ETIMEDOUT', 'EHOSTUNREACH']);
 
 /** Whether a statement failed on a unique index; with `constraint`, on that one. */
@@ -34,5 +37,5 @@ export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string' && (UNAVAILABLE.test(code) || SOCKET_FAILURES.has(code))) return true;
-  return /^(Connection terminated|timeout exceeded when trying to connect|Cannot use a pool after)/.test(error.message);
+  return UNAVAILABLE_MESSAGE.test(error.message);
 }
