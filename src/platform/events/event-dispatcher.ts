@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type pg from 'pg';
+import pg from 'pg';
 import { Database } from '../database/database.js';
 import { Log } from '../logging/log.js';
 import { EVENTS_CHANNEL } from './outbox.js';
@@ -23,12 +23,14 @@ const BATCH = 50;
 const CLAIM_SECONDS = 30;
 const POLL_MS = 5_000;
 const LONGEST_PAUSE_SECONDS = 300;
+/** From here on the pause is the longest; the square of what goes on for months would not fit a number. */
+const COUNTED_ATTEMPTS = 20;
 
 /** Hands pending events to their subscribers, at least once; runs in workers. */
 @Injectable()
 export class EventDispatcher {
   private readonly handlers = new Map<string, EventHandler[]>();
-  private listener: pg.PoolClient | null = null;
+  private listener: pg.Client | null = null;
   private timer: NodeJS.Timeout | null = null;
   private working: Promise<void> | null = null;
   private again = false;
@@ -55,8 +57,7 @@ export class EventDispatcher {
     this.stopped = true;
     if (this.timer) clearTimeout(this.timer);
     await this.working;
-    this.listener?.release(true);
-    this.listener = null;
+    if (this.listener) await this.dropListener(this.listener);
   }
 
   /** Looks for events now rather than at the next poll. */
@@ -91,21 +92,28 @@ export class EventDispatcher {
 
   private async listen(): Promise<void> {
     if (this.listener) return;
-    const client = await this.database.pool.connect();
-    client.on('error', () => this.dropListener(client));
-    client.on('notification', () => this.wake());
-    await client.query(`LISTEN ${EVENTS_CHANNEL}`);
-    this.listener = client;
+    // Not from the pool: a connection that listens for as long as the process lives would be missing there.
+    const listener = new pg.Client(this.database.pool.options);
+    // The next look connects again, and finds what was missed.
+    listener.on('error', () => void this.dropListener(listener).then(() => this.wake()));
+    listener.on('notification', () => this.wake());
+    try {
+      await listener.connect();
+      await listener.query(`LISTEN ${EVENTS_CHANNEL}`);
+      this.listener = listener;
+    } catch (error) {
+      await this.dropListener(listener);
+      throw error;
+    }
   }
 
-  private dropListener(client: pg.PoolClient): void {
-    if (this.listener !== client) return;
-    this.listener = null;
-    client.release(true);
+  private async dropListener(listener: pg.Client): Promise<void> {
+    if (this.listener === listener) this.listener = null;
+    await listener.end().catch(() => undefined);
   }
 
-  private claim(): Promise<DispatchedEvent[]> {
-    return this.database.query<DispatchedEvent>(
+  private async claim(): Promise<DispatchedEvent[]> {
+    const events = await this.database.query<DispatchedEvent>(
       `UPDATE events SET attempts = attempts + 1, next_attempt_at = now() + interval '${CLAIM_SECONDS} seconds'
        WHERE id IN (
          SELECT id FROM events WHERE pending AND next_attempt_at <= now()
@@ -113,6 +121,8 @@ export class EventDispatcher {
        RETURNING id, occurred_at AS "occurredAt", kind, noun_id AS "nounId", project_id AS "projectId",
          actor_id AS "actorId", data`,
     );
+    // An UPDATE returns its rows in no particular order.
+    return events.sort((one, other) => one.id - other.id);
   }
 
   private async handle(event: DispatchedEvent): Promise<void> {
@@ -122,7 +132,7 @@ export class EventDispatcher {
     } catch (error) {
       this.log.warn('a subscriber failed; the event comes again', { error, kind: event.kind, event_id: event.id });
       await this.database.run(
-        `UPDATE events SET next_attempt_at = now() + least(attempts * attempts, ${LONGEST_PAUSE_SECONDS}) * interval '1 second'
+        `UPDATE events SET next_attempt_at = now() + least(least(attempts, ${COUNTED_ATTEMPTS}) ^ 2, ${LONGEST_PAUSE_SECONDS}) * interval '1 second'
          WHERE id = $1`,
         [event.id],
       );
