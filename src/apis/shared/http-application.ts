@@ -10,6 +10,7 @@ import { FaceRegistry } from './face-registry.js';
 import { sendWire } from './lingering-reply.js';
 import { BodyTooLargeError, MalformedRequestError } from './request-errors.js';
 import { RouteTable } from './route-table.js';
+import { endStalledConnections } from './stalled-connections.js';
 import { pathOf } from './wire-exception.filter.js';
 
 /**
@@ -48,6 +49,7 @@ export function createHttpAdapter(faces: FaceRegistry, routes: RouteTable, log: 
   });
   const instance = adapter.getInstance<FastifyInstance>();
   routes.watch(instance);
+  endStalledConnections(instance);
   takeRawBodies(instance, faces);
   addRequestHooks(instance, faces, log, metrics);
   return adapter;
