@@ -124,7 +124,13 @@ export class ImageDataService {
   async sweep(): Promise<number> {
     const actor = Actor.system('stale-uploads');
     const abandoned = await this.images.findAbandonedUploads(SWEEP_BATCH);
-    for (const { id, uploadFileId } of abandoned) await this.requeue(actor, id, uploadFileId);
+    for (const { id, uploadFileId } of abandoned) {
+      // With its bytes, or the project would be charged for them until the sweep of files comes by.
+      await this.uow.run(async () => {
+        await this.requeue(actor, id, uploadFileId);
+        await this.artifacts.discard(uploadFileId);
+      });
+    }
     return abandoned.length;
   }
 
