@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { runInRequest } from '../../common/request-context.js';
@@ -8,9 +7,10 @@ import { Log } from '../../platform/logging/log.js';
 import { Metrics } from '../../platform/telemetry/metrics.js';
 import { FaceRegistry } from './face-registry.js';
 import { sendWire } from './lingering-reply.js';
-import { BodyTooLargeError, MalformedRequestError } from './request-errors.js';
+import { MalformedRequestError } from './request-errors.js';
 import { RouteTable } from './route-table.js';
 import { endStalledConnections } from './stalled-connections.js';
+import { wholeBody } from './whole-body.js';
 import { pathOf } from './wire-exception.filter.js';
 
 /**
@@ -63,23 +63,11 @@ function takeRawBodies(instance: FastifyInstance, faces: FaceRegistry): void {
       done(null, payload);
       return;
     }
-    collect(payload, face.bodyLimitBytes).then(
+    wholeBody(payload, face.bodyLimitBytes).then(
       (body) => done(null, body),
       (error: Error) => done(error),
     );
   });
-}
-
-async function collect(payload: Readable, limitBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  // Not destroyed when it is too long: the client must be answered, and what it still sends be read.
-  for await (const chunk of payload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > limitBytes) throw new BodyTooLargeError(limitBytes);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 function addRequestHooks(instance: FastifyInstance, faces: FaceRegistry, log: Log, metrics: Metrics): void {

@@ -47,6 +47,14 @@ export class BodyTooLargeError extends TooLargeError {
   }
 }
 
+/** A body of which the rest does not come. */
+export class SlowBodyError extends InvalidError {
+  override readonly code = 'request.slow_body';
+  constructor(patienceMs: number) {
+    super(`The body did not come within ${patienceMs / 1_000} seconds`);
+  }
+}
+
 /** The request itself is malformed, below the level of any face. */
 export class MalformedRequestError extends InvalidError {
   override readonly code = 'request.malformed';
