@@ -51,6 +51,8 @@ export class WireExceptionFilter implements ExceptionFilter {
     const status =
       thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown }).statusCode;
     switch (status) {
+      // Said of files that the documentation's server does not give out; to others they do not exist.
+      case 403:
       case 404:
         return this.unroutable(request);
       case 413:
