@@ -27,8 +27,13 @@ export function dataSourceOptions(
     logging: false,
     applicationName: 'kiln',
     poolSize,
-    // Short queries gain nothing from compiled plans, and pay for the compiler.
-    extra: { options: '-c jit=off -c timezone=UTC', connectionTimeoutMillis: 10_000 },
+    extra: {
+      // Short queries gain nothing from compiled plans, and pay for the compiler.
+      options: '-c jit=off -c timezone=UTC',
+      connectionTimeoutMillis: 10_000,
+      // A listener has nothing to say for hours, and should still find out that the other side is gone.
+      keepAlive: true,
+    },
   };
 }
 

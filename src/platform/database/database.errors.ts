@@ -15,7 +15,7 @@ const RETRYABLE = new Set(['40001', '40P01']);
 const UNAVAILABLE = /^(57P0[1-3]|08\d{3}|53300)$/;
 // What the driver says without a code.
 const UNAVAILABLE_MESSAGE =
-  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Cannot use a pool after)/;
+  /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Query read timeout|Cannot use a pool after)/;
 const SOCKET_FAILURES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTFOUND', 'ETIMEDOUT', 'EHOSTUNREACH']);
 
 /** Whether a statement failed on a unique index; with `constraint`, on that one. */

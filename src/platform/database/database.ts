@@ -87,8 +87,10 @@ export class Database {
         result = await this.transactions.run({ client, afterCommit }, work);
         await this.translating(() => client.query('COMMIT'));
       } catch (error) {
-        // What matters to the caller is why the work failed; a connection that cannot roll back is thrown away.
-        await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+        // What matters to the caller is why the work failed. A connection that cannot roll back is thrown away, as is one
+        // on which a statement got no answer: another one would wait behind it.
+        if (error instanceof DatabaseUnavailableError) broken = error;
+        else await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
         throw error;
       }
     } finally {

@@ -100,6 +100,29 @@ describe('Database', () => {
     expect(await database.one('SELECT 1 AS n')).toEqual({ n: 1 });
   });
 
+  it('takes a database that says nothing for away, and has another connection for what comes next', async () => {
+    const { extra, ...options } = dataSourceOptions(address.url, 1) as { extra: object };
+    const impatient = await new DataSource({
+      ...options,
+      extra: { ...extra, query_timeout: 300 },
+    } as never).initialize();
+    try {
+      const hasty = new Database(impatient);
+      await expect(hasty.query('SELECT pg_sleep(30)')).rejects.toBeInstanceOf(DatabaseUnavailableError);
+      expect(await hasty.one('SELECT 1 AS n')).toEqual({ n: 1 });
+
+      const startedAt = Date.now();
+      await expect(hasty.transaction(() => hasty.query('SELECT pg_sleep(30)'))).rejects.toBeInstanceOf(
+        DatabaseUnavailableError,
+      );
+      // Not twice as long: nothing is asked of a connection that did not answer.
+      expect(Date.now() - startedAt).toBeLessThan(550);
+      expect(await hasty.one('SELECT 1 AS n')).toEqual({ n: 1 });
+    } finally {
+      await impatient.destroy();
+    }
+  });
+
   it('tells a unique violation by the name of its constraint', async () => {
     await database.run('INSERT INTO things (id) VALUES (50)');
 
