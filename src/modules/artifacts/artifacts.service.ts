@@ -195,10 +195,12 @@ export class ArtifactsService {
   /**
    * An address of the actor's project and the file behind it.
    * @throws NotPermittedError the actor may not read there
+   * @throws MalformedAddressError nothing could lie there
    * @throws ArtifactNotFoundError nothing lies there
    */
   async get(actor: Actor, address: Address): Promise<ArtifactWithFile> {
     if (!actor.has('reader')) throw new NotPermittedError('artifacts:get');
+    checkAddress(address);
     const artifact = await this.artifacts.find(actor.projectId!, address);
     if (!artifact) throw new ArtifactNotFoundError(formatAddress(address));
     return { artifact, file: await this.getFile(artifact.storedFileId) };
@@ -325,11 +327,13 @@ export class ArtifactsService {
   /**
    * Removes an address of the actor's project, on a user's request.
    * @throws NotPermittedError
+   * @throws MalformedAddressError nothing could lie there
    * @throws ArtifactNotFoundError
    * @throws ArtifactInUseError
    */
   async delete(actor: Actor, address: Address): Promise<void> {
     const projectId = this.writableProject(actor, 'artifacts:delete');
+    checkAddress(address);
     return this.uow.run(async () => {
       const artifact = await this.artifacts.lock(projectId, address);
       if (!artifact) throw new ArtifactNotFoundError(formatAddress(address));

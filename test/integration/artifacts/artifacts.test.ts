@@ -271,6 +271,15 @@ describe('addresses', () => {
     await expect(kiln.artifacts.getFile(second.file.id)).rejects.toMatchObject({ kind: 'not_found' });
   });
 
+  it('that could not exist are told from those where nothing lies', async () => {
+    const impossible = { bucket: 'b', key: 'a\0b' };
+    const malformed = { code: 'artifacts.malformed_address' };
+    await expect(kiln.artifacts.get(alice, impossible)).rejects.toMatchObject(malformed);
+    await expect(kiln.artifacts.delete(alice, impossible)).rejects.toMatchObject(malformed);
+    await expect(kiln.artifacts.put(alice, impossible, streamOf(bytes(1)), {})).rejects.toMatchObject(malformed);
+    await expect(kiln.artifacts.get(alice, { bucket: 'b', key: '../a' })).rejects.toMatchObject({ kind: 'not_found' });
+  });
+
   it('cannot be taken twice', async () => {
     const { artifact, file } = await put(alice, 'taken', bytes(10));
     const address = { bucket: 'b', key: 'taken' };
