@@ -28,10 +28,14 @@ export class ArtifactsRepository {
     return this.database.one(`SELECT ${COLUMNS} FROM artifacts WHERE id = $1`, [id], 'artifacts-find-by-id');
   }
 
-  /** For whoever is about to refer to it: nobody replaces or removes it before the open transaction ends. */
+  /**
+   * For whoever is about to refer to it: nobody replaces or removes it before the open transaction ends. What a delete
+   * moved is not found.
+   */
   lockShared(projectId: string, address: Address): Promise<Artifact | null> {
     return this.database.one(
-      `SELECT ${COLUMNS} FROM artifacts WHERE project_id = $1 AND bucket = $2 AND key = $3 FOR SHARE`,
+      `SELECT ${COLUMNS} FROM artifacts
+       WHERE project_id = $1 AND bucket = $2 AND key = $3 AND moved_from_key IS NULL FOR SHARE`,
       [projectId, address.bucket, address.key],
       'artifacts-lock-shared',
     );
@@ -42,6 +46,7 @@ export class ArtifactsRepository {
     return this.database.query(
       `SELECT ${COLUMNS} FROM artifacts
        WHERE project_id = $1 AND (bucket, key) IN (SELECT * FROM unnest($2::text[], $3::text[]))
+         AND moved_from_key IS NULL
        ORDER BY id FOR SHARE`,
       [projectId, addresses.map((address) => address.bucket), addresses.map((address) => address.key)],
     );

@@ -182,7 +182,10 @@ export class ArtifactsService {
     return artifact;
   }
 
-  /** As `find`, in a transaction that is about to refer to it: nobody replaces or removes it until that ends. */
+  /**
+   * As `find`, in a transaction that is about to refer to it: nobody replaces or removes it until that ends. What a delete
+   * moved is not there for anything new: nobody pays for it.
+   */
   hold(projectId: string, { bucket, key }: Address): Promise<Artifact | null> {
     return this.artifacts.lockShared(projectId, { bucket, key });
   }
@@ -268,6 +271,31 @@ export class ArtifactsService {
       const free = taken ? `${DELETED_PREFIX}${artifact.id}/${artifact.key}` : key;
       const moved = await this.artifacts.move(artifact, free, artifact.key);
       await this.discharge(artifact.storedFileId);
+      return moved;
+    });
+  }
+
+  /**
+   * Moves an address back to where it was before a delete moved it, and charges for it again: a restore. One that was
+   * not moved stays where it is. If the same bytes have come to lie at the old place meanwhile, it is they that are
+   * returned, another artifact.
+   *
+   * @throws AddressTakenError other bytes lie there
+   * @throws LimitExceededError there is no room any more
+   */
+  moveBack(artifactId: string): Promise<Artifact> {
+    return this.uow.run(async () => {
+      const artifact = await this.artifacts.lockById(artifactId);
+      if (!artifact) throw new ArtifactNotFoundError(artifactId);
+      if (artifact.movedFromKey === null) return artifact;
+      const target = { bucket: artifact.bucket, key: artifact.movedFromKey };
+      const present = await this.artifacts.lock(artifact.projectId, target);
+      if (present) {
+        if (present.movedFromKey === null && (await this.haveSameBytes(present, artifact))) return present;
+        throw new AddressTakenError(formatAddress(target));
+      }
+      const moved = await this.artifacts.move(artifact, artifact.movedFromKey, null);
+      await this.charge(artifact.storedFileId);
       return moved;
     });
   }
@@ -374,6 +402,11 @@ export class ArtifactsService {
   private async letGo(artifact: Artifact): Promise<void> {
     if (!isDischarged(artifact)) await this.discharge(artifact.storedFileId);
     await this.unreference(artifact.storedFileId);
+  }
+
+  private async haveSameBytes(one: Artifact, other: Artifact): Promise<boolean> {
+    const [a, b] = [await this.getFile(one.storedFileId), await this.getFile(other.storedFileId)];
+    return a.sizeBytes === b.sizeBytes && a.sha512 === b.sha512;
   }
 
   private async refuseUsed(artifact: Artifact): Promise<void> {

@@ -5,6 +5,7 @@ import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import { ArtifactsService } from '../artifacts/index.js';
 import { type Actor, Actor as Actors, Ledger } from '../tenancy/index.js';
+import { DeletedImagesRepository, inOrder } from './deleted/deleted-images.repository.js';
 import type { Image } from './image.entity.js';
 import { ImageNotFoundError } from './images.errors.js';
 import { ImagesPolicy } from './images.policy.js';
@@ -23,6 +24,7 @@ const SWEEP_BATCH = 100;
 export class ImageRemovalService {
   constructor(
     private readonly images: ImagesRepository,
+    private readonly deleted: DeletedImagesRepository,
     private readonly policy: ImagesPolicy,
     private readonly artifacts: ArtifactsService,
     private readonly ledger: Ledger,
@@ -70,21 +72,24 @@ export class ImageRemovalService {
   private async softDelete(actor: Actor, image: Image): Promise<void> {
     await this.images.markDeleted(image.id);
     for (const fileId of await this.images.filesOf(image.id)) await this.artifacts.discharge(fileId);
-    for (const artifactId of await this.images.ownArtifacts(image.id, 'live')) {
+    await this.deleted.noteManifest(image);
+    // In one order, so that two deletes that share artifacts do not wait for each other.
+    for (const { artifactId } of inOrder(await this.deleted.artifactsOf(image.id))) {
       await this.artifacts.moveToDeleted(artifactId);
     }
     if (RECEIVING.includes(image.status)) await this.ledger.release(image.projectId, 'uploads', 1);
     await this.ledger.release(image.projectId, 'images', 1);
-    await this.record('image.deleted', actor, image);
+    // Whoever reads the store is told of what had a manifest.
+    await this.record('image.deleted', actor, image, image.linkPath !== null);
   }
 
   private async purgeDeleted(actor: Actor, imageId: string): Promise<void> {
     const image = await this.images.findDeletedForUpdate(imageId);
     if (!image) return;
     const files = await this.images.filesOf(imageId);
-    const artifacts = await this.images.ownArtifacts(imageId, 'any');
+    const artifacts = inOrder(await this.deleted.artifactsOf(imageId));
     await this.images.purge(image);
-    for (const artifactId of artifacts) await this.artifacts.remove(artifactId);
+    for (const { artifactId } of artifacts) await this.artifacts.removeUnused(artifactId);
     for (const fileId of files) await this.artifacts.unreference(fileId);
     await this.record('image.purged', actor, image);
   }
@@ -98,13 +103,8 @@ export class ImageRemovalService {
     return surplus.length;
   }
 
-  private record(kind: string, actor: Actor, image: Image): Promise<void> {
-    return this.outbox.record({
-      kind,
-      noun: 'image',
-      nounId: image.id,
-      projectId: image.projectId,
-      actorId: actor.id,
-    });
+  private record(kind: string, actor: Actor, image: Image, dispatch = false): Promise<void> {
+    const { id, projectId } = image;
+    return this.outbox.record({ kind, noun: 'image', nounId: id, projectId, actorId: actor.id }, { dispatch });
   }
 }

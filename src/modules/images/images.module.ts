@@ -2,6 +2,9 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { ArtifactsModule } from '../artifacts/index.js';
 import { TenancyModule } from '../tenancy/index.js';
+import { DeletedImagesRepository } from './deleted/deleted-images.repository.js';
+import { DeletedImagesService } from './deleted/deleted-images.service.js';
+import { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
 import { ImageDataService } from './data/image-data.service.js';
 import { Image } from './image.entity.js';
 import { ImageListRepository } from './image-list.repository.js';
@@ -24,6 +27,9 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageDataService,
     ImageMembersService,
     ImageRemovalService,
+    DeletedImagesService,
+    DeletedImagesRepository,
+    DeletedManifestsService,
     ImagesPolicy,
     ImagesRepository,
     ImageListRepository,
@@ -34,6 +40,8 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageManifestsService,
   ],
   exports: [
+    DeletedImagesService,
+    DeletedManifestsService,
     BuiltImagesService,
     ImageManifestsService,
     ImageRegistrationService,

@@ -225,17 +225,14 @@ export class ImagesRepository {
     return rows.map((row) => row.id);
   }
 
-  /** The artifacts of an image that no other image (no other live one, if so asked) and no recipe refers to. */
-  async ownArtifacts(id: string, besides: 'live' | 'any'): Promise<string[]> {
+  /** The artifacts of an image that no other image and no recipe refers to. */
+  async ownArtifacts(id: string): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
       `SELECT a.artifact_id AS id FROM image_artifacts a
        WHERE a.image_id = $1
          AND NOT EXISTS (
-           SELECT 1 FROM image_artifacts other JOIN images i ON i.id = other.image_id
-           WHERE other.artifact_id = a.artifact_id AND other.image_id <> $1 ${besides === 'live' ? 'AND i.deleted_at IS NULL' : ''})
-         AND NOT EXISTS (
-           SELECT 1 FROM recipes r
-           WHERE r.artifact_id = a.artifact_id ${besides === 'live' ? 'AND r.deleted_at IS NULL' : ''})
+           SELECT 1 FROM image_artifacts other WHERE other.artifact_id = a.artifact_id AND other.image_id <> $1)
+         AND NOT EXISTS (SELECT 1 FROM recipes r WHERE r.artifact_id = a.artifact_id)
        ORDER BY a.artifact_id`,
       [id],
     );

@@ -217,7 +217,7 @@ export class ImagesService {
     if (RECEIVING.includes(image.status)) throw new ImageBusyError(image.id);
     for (const fileId of await this.images.filesOf(image.id)) await this.artifacts.moveCharge(fileId, projectId);
     // The link must name the same objects for the new owner. Nobody can have addresses without being somebody.
-    for (const artifactId of projectId === null ? [] : await this.images.ownArtifacts(image.id, 'any')) {
+    for (const artifactId of projectId === null ? [] : await this.images.ownArtifacts(image.id)) {
       await this.artifacts.moveToProject(artifactId, projectId!);
     }
     await this.ledger.release(image.projectId, 'images', 1);

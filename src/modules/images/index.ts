@@ -1,4 +1,8 @@
 export { ImageDataService, type ImageDownload, type ImageStore } from './data/image-data.service.js';
+export { ImageRestoreConflictError } from './deleted/deleted-images.errors.js';
+export { DeletedImagesService } from './deleted/deleted-images.service.js';
+export type { DeletedImageQuery } from './deleted/deleted-images.types.js';
+export { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
 export { Image } from './image.entity.js';
 export { IMAGE_MEMBERS_MAX, IMAGE_PROPERTIES_MAX, IMAGE_TAGS_MAX, isReservedProperty } from './image-properties.js';
 export { ImageRemovalService } from './image-removal.service.js';

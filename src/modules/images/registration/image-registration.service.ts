@@ -156,7 +156,7 @@ export class ImageRegistrationService implements OnModuleInit {
     const { bucket, key } = parseAddress(path);
     if (await this.registrations.linkIsTaken(projectId, path)) throw new ImageLinkTakenError(path);
     const artifact = await this.artifacts.find(projectId, bucket, key);
-    if (!artifact) throw new ImageObjectMissingError(path);
+    if (!artifact || artifact.movedFromKey !== null) throw new ImageObjectMissingError(path);
     const file = await this.artifacts.getFile(artifact.storedFileId);
     if (file.sizeBytes >= MANIFEST_LIMIT_BYTES) throw new ManifestTooLargeError(path, MANIFEST_LIMIT_BYTES);
     const bytes = await buffer(await this.artifacts.open(file));

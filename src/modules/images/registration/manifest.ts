@@ -79,21 +79,37 @@ export function typedEntries(path: string, linked: readonly LinkedEntry[]): Mani
     if (typeof raw.type !== 'string' || raw.type.includes('\0')) {
       throw new ManifestInvalidError(path, `its artifact ${index} has no type`);
     }
-    return { ...entry, type: raw.type, md5: typeof raw.md5 === 'string' ? raw.md5.slice(0, 64) : null };
+    return { ...entry, type: raw.type, md5: readMd5(raw.md5) };
   });
   const roots = entries.filter((entry) => roleOf(entry.type) === 'rootfs');
   if (roots.length !== 1) throw new ManifestRootfsError(path, roots.length);
   return entries;
 }
 
+/** An entry of a manifest that is written. */
+export interface NewManifestEntry {
+  readonly type: string;
+  readonly path: string;
+  /** Null: the entry has none. */
+  readonly md5: string | null;
+  /** Absent: the md5. */
+  readonly etag?: string;
+}
+
 /** The text of a manifest. `createdAt` is written the way that writers of manifests do. */
-export function writeManifest(
-  createdAt: Date,
-  artifacts: readonly { readonly type: string; readonly path: string; readonly md5: string }[],
-): string {
-  const entries = artifacts.map(({ type, path, md5 }) => ({ link: { path, etag: md5, type: 's3' }, type, md5 }));
+export function writeManifest(createdAt: Date, artifacts: readonly NewManifestEntry[]): string {
+  const entries = artifacts.map(({ type, path, md5, etag }) => ({
+    link: { path, etag: etag ?? md5 ?? '', type: 's3' },
+    type,
+    ...(md5 === null ? {} : { md5 }),
+  }));
   const created = createdAt.toISOString().slice(0, 19).replace('T', ' ');
   return `${JSON.stringify({ version: MANIFEST_VERSION, created, artifacts: entries }, null, 2)}\n`;
+}
+
+/** Not compared with anything, only kept. */
+function readMd5(md5: unknown): string | null {
+  return typeof md5 === 'string' && !md5.includes('\0') ? md5.slice(0, 64) : null;
 }
 
 function parseObject(bytes: Buffer): Record<string, unknown> | null {

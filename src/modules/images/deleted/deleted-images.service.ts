@@ -1,0 +1,147 @@
+import { Injectable } from '@nestjs/common';
+import { isUuid } from '../../../common/ids.js';
+import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
+import { Outbox } from '../../../platform/events/outbox.js';
+import { ArtifactsService } from '../../artifacts/index.js';
+import { type Actor, Ledger } from '../../tenancy/index.js';
+import { ImageRemovalService } from '../image-removal.service.js';
+import type { Image } from '../image.entity.js';
+import {
+  ImageActionForbiddenError,
+  ImageForbiddenError,
+  ImageMarkerNotFoundError,
+  ImageNotFoundError,
+} from '../images.errors.js';
+import { ImagesRepository } from '../images.repository.js';
+import { ImageRegistrationRepository } from '../registration/image-registration.repository.js';
+import { ImageRestoreConflictError } from './deleted-images.errors.js';
+import { DeletedImagesRepository, inOrder } from './deleted-images.repository.js';
+import type { DeletedImageQuery } from './deleted-images.types.js';
+
+/** Soft-deleted images of projects, whichever face deleted them: seen, brought back, or removed for good. */
+@Injectable()
+export class DeletedImagesService {
+  constructor(
+    private readonly deleted: DeletedImagesRepository,
+    private readonly images: ImagesRepository,
+    private readonly registrations: ImageRegistrationRepository,
+    private readonly removal: ImageRemovalService,
+    private readonly artifacts: ArtifactsService,
+    private readonly ledger: Ledger,
+    private readonly uow: UnitOfWork,
+    private readonly outbox: Outbox,
+  ) {}
+
+  /** @throws ImageNotFoundError unknown, not deleted, purged, or another project's */
+  async get(actor: Actor, imageId: string): Promise<Image> {
+    return checkSeen(actor, imageId, isUuid(imageId) ? await this.deleted.find(imageId) : null);
+  }
+
+  /** As `get`, for whoever is about to restore or purge it. @throws ImageNotFoundError, ImageForbiddenError */
+  async getForChange(actor: Actor, imageId: string): Promise<Image> {
+    const image = await this.get(actor, imageId);
+    checkChange(actor, image, 'change');
+    return image;
+  }
+
+  /** At most `limit` images. @throws ImageActionForbiddenError, ImageMarkerNotFoundError */
+  async list(actor: Actor, query: DeletedImageQuery, limit: number): Promise<Image[]> {
+    checkScope(actor, query.projectId);
+    return this.deleted.page(query, limit, await this.marker(query));
+  }
+
+  /** Every image of the list, read as it is consumed. @throws ImageActionForbiddenError, ImageMarkerNotFoundError */
+  async *stream(actor: Actor, query: DeletedImageQuery): AsyncGenerator<Image> {
+    checkScope(actor, query.projectId);
+    yield* this.deleted.stream(query, await this.marker(query));
+  }
+
+  /**
+   * Brings an image back as it was, with its artifacts at their old addresses, and counts it again.
+   *
+   * @throws ImageNotFoundError, ImageForbiddenError
+   * @throws LimitExceededError there is no room for it any more
+   * @throws ImageRestoreConflictError another image has its link now
+   * @throws AddressTakenError something else lies at one of its addresses now
+   */
+  restore(actor: Actor, imageId: string): Promise<Image> {
+    return this.uow.run(async () => {
+      const image = await this.lock(actor, imageId, 'restore');
+      const link = await this.bringBack(image);
+      const path = link?.linkPath;
+      if (path && (await this.registrations.linkIsTaken(image.projectId, path))) {
+        throw new ImageRestoreConflictError(imageId, path);
+      }
+      for (const fileId of await this.images.filesOf(imageId)) await this.artifacts.charge(fileId);
+      const restored = await this.deleted.restore(Object.assign(image, link));
+      await this.record('image.restored', actor, restored);
+      await this.ledger.reserve(restored.projectId, 'images', 1);
+      return restored;
+    });
+  }
+
+  /**
+   * Removes a deleted image for good, with what nothing else refers to. Its bytes are gone when this returns.
+   * @throws ImageNotFoundError, ImageForbiddenError
+   */
+  purge(actor: Actor, imageId: string): Promise<void> {
+    return this.uow.run(async () => {
+      await this.lock(actor, imageId, 'purge');
+      await this.removal.purge(actor, imageId);
+    });
+  }
+
+  /** Moves what the image consists of back; returns the link to its manifest, if it had one. */
+  private async bringBack(image: Image): Promise<Pick<Image, 'linkPath' | 'linkEtag'> | null> {
+    for (const { artifactId, role } of inOrder(await this.deleted.artifactsOf(image.id))) {
+      if (role === 'deleted_manifest') {
+        await this.deleted.removeArtifact(image.id, artifactId);
+        await this.artifacts.removeUnused(artifactId);
+        continue;
+      }
+      const { id: found } = await this.artifacts.moveBack(artifactId);
+      if (found === artifactId) continue;
+      await this.deleted.replaceArtifact(image.id, artifactId, found);
+      await this.artifacts.removeUnused(artifactId);
+    }
+    const placed = await this.deleted.artifactsOf(image.id);
+    const manifest = placed.find(({ role }) => role === 'manifest');
+    return manifest ? { linkPath: manifest.path, linkEtag: manifest.etag } : null;
+  }
+
+  private async lock(actor: Actor, imageId: string, action: string): Promise<Image> {
+    const found = isUuid(imageId) ? await this.images.findDeletedForUpdate(imageId) : null;
+    const image = checkSeen(actor, imageId, found);
+    checkChange(actor, image, action);
+    return image;
+  }
+
+  private async marker({ marker, projectId, sort }: DeletedImageQuery): Promise<Image | null> {
+    if (marker === undefined) return null;
+    const image = isUuid(marker) ? await this.deleted.findEvenLive(marker) : null;
+    // One that was restored meanwhile has no place in the order of deletion.
+    const placed = image && (image.deletedAt !== null || sort.every(({ key }) => key !== 'deleted'));
+    if (!placed || (projectId !== null && image.projectId !== projectId)) throw new ImageMarkerNotFoundError(marker);
+    return image;
+  }
+
+  private record(kind: string, actor: Actor, { id, projectId }: Image): Promise<void> {
+    const event = { kind, noun: 'image', nounId: id, projectId, actorId: actor.id };
+    return this.outbox.record(event, { dispatch: true });
+  }
+}
+
+function checkSeen(actor: Actor, imageId: string, image: Image | null): Image {
+  if (!image || (!actor.isAdmin && !actor.hasIn(image.projectId, 'reader'))) throw new ImageNotFoundError(imageId);
+  return image;
+}
+
+function checkChange(actor: Actor, image: Image, action: string): void {
+  if (!actor.isAdmin && !actor.hasIn(image.projectId, 'member')) throw new ImageForbiddenError(image.id, action);
+}
+
+function checkScope(actor: Actor, projectId: string | null): void {
+  if (!actor.isAdmin && !actor.hasIn(projectId, 'reader')) {
+    throw new ImageActionForbiddenError('list images of other projects');
+  }
+}
