@@ -20,6 +20,7 @@ export class KeysRepository {
         created: { sql: 'created_at', value: (key) => key.createdAt },
         id: { sql: 'id', value: (key) => key.id },
         name: { sql: 'name', value: (key) => key.name },
+        deleted: { sql: 'deleted_at', value: (key) => key.deletedAt },
       },
     });
   }
@@ -37,6 +38,10 @@ export class KeysRepository {
     return this.database.one(`SELECT ${COLUMNS} FROM keys WHERE id = $1 AND deleted_at IS NULL`, [id], 'keys-find');
   }
 
+  findDeleted(id: string): Promise<Key | null> {
+    return this.database.one(`SELECT ${COLUMNS} FROM keys WHERE id = $1 AND deleted_at IS NOT NULL`, [id]);
+  }
+
   findEvenDeleted(id: string): Promise<Key | null> {
     return this.database.one(`SELECT ${COLUMNS} FROM keys WHERE id = $1`, [id], 'keys-find-even-deleted');
   }
@@ -49,6 +54,14 @@ export class KeysRepository {
       'keys-delete',
     );
     return changed > 0;
+  }
+
+  /** Null when it was not deleted. */
+  restore(id: string): Promise<Key | null> {
+    return this.database.one(
+      `UPDATE keys SET deleted_at = NULL WHERE id = $1 AND deleted_at IS NOT NULL RETURNING ${COLUMNS}`,
+      [id],
+    );
   }
 
   /** Deleted ones whose time is up, oldest first. */
@@ -85,11 +98,12 @@ export class KeysRepository {
   }
 }
 
-function conditions({ projectId, filter }: KeyQuery): Conditions {
+function conditions({ projectId, deleted = false, filter }: KeyQuery): Conditions {
   return (bindings) => [
-    'deleted_at IS NULL',
+    deleted ? 'deleted_at IS NOT NULL' : 'deleted_at IS NULL',
     ...(projectId === null ? [] : [`project_id = ${bindings.add(projectId)}`]),
     ...(filter.names ? [`name = ANY (${bindings.add(filter.names)}::text[])`] : []),
     ...timeConditions('created_at', filter.created ?? [], bindings),
+    ...timeConditions('deleted_at', filter.deletedAt ?? [], bindings),
   ];
 }

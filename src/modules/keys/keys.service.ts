@@ -66,7 +66,7 @@ export class KeysService {
       if (!(await this.keys.markDeleted(key.id))) throw new KeyNotFoundError(keyId);
       await this.ledger.release(key.projectId, 'keys', 1);
       await this.record('key.deleted', actor, key);
-      if (this.config.deletedRetentionMs === 0) await this.purge(actor, key.id);
+      if (this.config.deletedRetentionMs === 0) await this.erase(actor, key.id);
     });
   }
 
@@ -78,31 +78,72 @@ export class KeysService {
     }
   }
 
+  /** @throws KeyNotFoundError unknown, not deleted, purged, or another project's */
+  async getDeleted(actor: Actor, keyId: string): Promise<Key> {
+    const key = isUuid(keyId) ? await this.keys.findDeleted(keyId) : null;
+    if (!key || !maySee(actor, key)) throw new KeyNotFoundError(keyId);
+    return key;
+  }
+
+  /** As `getDeleted`, for whoever is about to restore or purge it. @throws KeyNotFoundError, NotPermittedError */
+  async getDeletedForChange(actor: Actor, keyId: string): Promise<Key> {
+    const key = await this.getDeleted(actor, keyId);
+    if (!actor.isAdmin && !actor.hasIn(key.projectId, 'member')) throw new NotPermittedError('keys:restore');
+    return key;
+  }
+
+  /**
+   * Brings a deleted key back as it was, and counts it again.
+   * @throws KeyNotFoundError, NotPermittedError
+   * @throws LimitExceededError there is no room for it any more
+   */
+  restore(actor: Actor, keyId: string): Promise<Key> {
+    return this.uow.run(async () => {
+      await this.getDeletedForChange(actor, keyId);
+      const key = await this.keys.restore(keyId);
+      if (!key) throw new KeyNotFoundError(keyId);
+      await this.ledger.reserve(key.projectId, 'keys', 1);
+      await this.record('key.restored', actor, key);
+      return key;
+    });
+  }
+
+  /** Removes a deleted key for good. @throws KeyNotFoundError, NotPermittedError */
+  purge(actor: Actor, keyId: string): Promise<void> {
+    return this.uow.run(async () => {
+      await this.getDeletedForChange(actor, keyId);
+      if (!(await this.erase(actor, keyId))) throw new KeyNotFoundError(keyId);
+    });
+  }
+
   /** Purges what was deleted long enough ago; any number of processes may do so at once. Returns how many. */
   async sweep(): Promise<number> {
     const { deletedRetentionMs } = this.config;
     if (deletedRetentionMs === null) return 0;
     for (let count = 0; ;) {
       const expired = await this.keys.findExpired(deletedRetentionMs, SWEEP_BATCH);
-      for (const keyId of expired) await this.purge(Actor.system('retention'), keyId);
+      for (const keyId of expired) await this.erase(Actor.system('retention'), keyId);
       count += expired.length;
       if (expired.length < SWEEP_BATCH) return count;
     }
   }
 
-  /** Removes a deleted key for good; nothing happens if it is not deleted. */
-  private purge(actor: Actor, keyId: string): Promise<void> {
+  /** Removes a deleted key for good; false if it is not deleted. */
+  private erase(actor: Actor, keyId: string): Promise<boolean> {
     return this.uow.run(async () => {
       const key = await this.keys.purge(keyId);
-      if (!key) return;
+      if (!key) return false;
       await this.record('key.purged', actor, key);
+      return true;
     });
   }
 
-  private async marker({ marker, projectId }: KeyQuery): Promise<Key | null> {
+  private async marker({ marker, projectId, sort }: KeyQuery): Promise<Key | null> {
     if (marker === undefined) return null;
     const key = isUuid(marker) ? await this.keys.findEvenDeleted(marker) : null;
-    if (!key || (projectId !== null && key.projectId !== projectId)) throw new KeyMarkerNotFoundError(marker);
+    // One that was restored meanwhile has no place in the order of deletion.
+    const placed = key && (key.deletedAt !== null || sort.every((term) => term.key !== 'deleted'));
+    if (!placed || (projectId !== null && key.projectId !== projectId)) throw new KeyMarkerNotFoundError(marker);
     return key;
   }
 

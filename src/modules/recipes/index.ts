@@ -12,6 +12,7 @@ export {
   RecipeLinkTakenError,
   RecipeMarkerNotFoundError,
   RecipeNotFoundError,
+  RecipeRestoreConflictError,
 } from './recipes.errors.js';
 export { RecipesModule } from './recipes.module.js';
 export { RecipesService } from './recipes.service.js';

@@ -32,6 +32,14 @@ export class RecipeLinkFixedError extends ConflictError {
   }
 }
 
+/** What has come to be since the recipe was deleted leaves no room for it. */
+export class RecipeRestoreConflictError extends ConflictError {
+  override readonly code = 'recipes.restore_conflict';
+  constructor(recipeId: string, path: string) {
+    super(`Recipe ${recipeId} cannot come back: the link path ${path} is used by another recipe`, { recipeId, path });
+  }
+}
+
 /** A page cannot start behind a recipe that is not there. */
 export class RecipeMarkerNotFoundError extends InvalidError {
   override readonly code = 'recipes.marker_not_found';

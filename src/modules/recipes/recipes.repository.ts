@@ -3,7 +3,7 @@ import { Database } from '../../platform/database/database.js';
 import { isUniqueViolation } from '../../platform/database/database.errors.js';
 import { type Conditions, KeysetReader, timeConditions } from '../../platform/database/keyset-reader.js';
 import type { Recipe } from './recipe.entity.js';
-import { RecipeLinkTakenError } from './recipes.errors.js';
+import { RecipeLinkTakenError, RecipeRestoreConflictError } from './recipes.errors.js';
 import type { RecipeQuery, RecipeSortKey } from './recipes.types.js';
 
 const COLUMNS = `id, project_id AS "projectId", name, recipe_type AS "recipeType",
@@ -24,6 +24,7 @@ export class RecipesRepository {
         created: { sql: 'created_at', value: (recipe) => recipe.createdAt },
         id: { sql: 'id', value: (recipe) => recipe.id },
         name: { sql: 'name', value: (recipe) => recipe.name },
+        deleted: { sql: 'deleted_at', value: (recipe) => recipe.deletedAt },
         arch: { sql: 'arch', value: (recipe) => recipe.arch },
         recipe_type: { sql: 'recipe_type', value: (recipe) => recipe.recipeType },
         linux_distribution: { sql: 'linux_distribution', value: (recipe) => recipe.linuxDistribution },
@@ -71,6 +72,16 @@ export class RecipesRepository {
       [id],
       'recipes-lock',
     );
+  }
+
+  findDeleted(id: string): Promise<Recipe | null> {
+    return this.database.one(`SELECT ${COLUMNS} FROM recipes WHERE id = $1 AND deleted_at IS NOT NULL`, [id]);
+  }
+
+  lockDeleted(id: string): Promise<Recipe | null> {
+    return this.database.one(`SELECT ${COLUMNS} FROM recipes WHERE id = $1 AND deleted_at IS NOT NULL FOR UPDATE`, [
+      id,
+    ]);
   }
 
   findEvenDeleted(id: string): Promise<Recipe | null> {
@@ -129,6 +140,21 @@ export class RecipesRepository {
     );
   }
 
+  /** Takes a locked recipe out of the deleted ones. @throws RecipeRestoreConflictError */
+  async restore({ id, linkPath, linkEtag, artifactId }: Recipe): Promise<Recipe> {
+    try {
+      const restored = await this.database.one<Recipe>(
+        `UPDATE recipes SET deleted_at = NULL, link_path = $2, link_etag = $3, artifact_id = $4
+         WHERE id = $1 RETURNING ${COLUMNS}`,
+        [id, linkPath, linkEtag, artifactId],
+      );
+      return restored!;
+    } catch (error) {
+      if (isUniqueViolation(error, 'recipes_link_unique')) throw new RecipeRestoreConflictError(id, linkPath ?? '');
+      throw error;
+    }
+  }
+
   /** Deleted ones whose time is up, oldest first. */
   async findExpired(retentionMs: number, limit: number): Promise<string[]> {
     const rows = await this.database.query<{ id: string }>(
@@ -172,12 +198,12 @@ export class RecipesRepository {
   }
 }
 
-function conditions({ projectId, filter }: RecipeQuery): Conditions {
+function conditions({ projectId, deleted = false, filter }: RecipeQuery): Conditions {
   return (bindings) => {
     const anyOf = (column: string, values: readonly string[] | undefined) =>
       values ? [`${column} = ANY (${bindings.add(values)}::text[])`] : [];
     return [
-      'deleted_at IS NULL',
+      deleted ? 'deleted_at IS NOT NULL' : 'deleted_at IS NULL',
       ...(projectId === null ? [] : [`project_id = ${bindings.add(projectId)}`]),
       ...anyOf('name', filter.names),
       ...anyOf('arch', filter.archs),
@@ -185,6 +211,7 @@ function conditions({ projectId, filter }: RecipeQuery): Conditions {
       ...anyOf('linux_distribution', filter.linuxDistributions),
       ...(filter.requireDkms === undefined ? [] : [`require_dkms = ${bindings.add(filter.requireDkms)}`]),
       ...timeConditions('created_at', filter.created ?? [], bindings),
+      ...timeConditions('deleted_at', filter.deletedAt ?? [], bindings),
     ];
   };
 }

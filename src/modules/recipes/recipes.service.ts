@@ -12,6 +12,7 @@ import {
   RecipeLinkTakenError,
   RecipeMarkerNotFoundError,
   RecipeNotFoundError,
+  RecipeRestoreConflictError,
 } from './recipes.errors.js';
 import { RecipesRepository } from './recipes.repository.js';
 import type { CreateRecipe, RecipeLink, RecipeQuery, UpdateRecipe } from './recipes.types.js';
@@ -122,7 +123,7 @@ export class RecipesService implements OnModuleInit {
       }
       await this.ledger.release(recipe.projectId, 'recipes', 1);
       await this.record('recipe.deleted', actor, recipe);
-      if (this.config.deletedRetentionMs === 0) await this.purge(actor, recipe.id);
+      if (this.config.deletedRetentionMs === 0) await this.erase(actor, recipe.id);
     });
   }
 
@@ -135,6 +136,56 @@ export class RecipesService implements OnModuleInit {
     }
   }
 
+  /** @throws RecipeNotFoundError unknown, not deleted, purged, or another project's */
+  async getDeleted(actor: Actor, recipeId: string): Promise<Recipe> {
+    const recipe = isUuid(recipeId) ? await this.recipes.findDeleted(recipeId) : null;
+    if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
+    return recipe;
+  }
+
+  /** As `getDeleted`, for whoever is about to restore or purge it. @throws RecipeNotFoundError, NotPermittedError */
+  async getDeletedForChange(actor: Actor, recipeId: string): Promise<Recipe> {
+    const recipe = await this.getDeleted(actor, recipeId);
+    checkModify(actor, recipe, 'recipes:restore');
+    return recipe;
+  }
+
+  /**
+   * Brings a deleted recipe back as it was, with its archive at the old address, and counts it again.
+   *
+   * @throws RecipeNotFoundError, NotPermittedError
+   * @throws LimitExceededError there is no room for it any more
+   * @throws RecipeRestoreConflictError another recipe has its link now
+   * @throws AddressTakenError something else lies at its address now
+   */
+  restore(actor: Actor, recipeId: string): Promise<Recipe> {
+    return this.uow.run(async () => {
+      const recipe = await this.lockedDeleted(actor, recipeId, 'recipes:restore');
+      const before = recipe.artifactId;
+      if (before !== null) await this.bringBack(recipe, before);
+      if (recipe.linkPath !== null && (await this.recipes.linkIsTaken(recipe.projectId, recipe.linkPath))) {
+        throw new RecipeRestoreConflictError(recipeId, recipe.linkPath);
+      }
+      const restored = await this.recipes.restore(recipe);
+      if (before !== null && before !== restored.artifactId) await this.artifacts.removeUnused(before);
+      await this.ledger.reserve(recipe.projectId, 'recipes', 1);
+      await this.record('recipe.restored', actor, restored);
+      return restored;
+    });
+  }
+
+  /**
+   * Removes a deleted recipe for good, and its archive unless something else refers to it. The bytes are gone when this
+   * returns.
+   * @throws RecipeNotFoundError, NotPermittedError
+   */
+  purge(actor: Actor, recipeId: string): Promise<void> {
+    return this.uow.run(async () => {
+      await this.lockedDeleted(actor, recipeId, 'recipes:purge');
+      await this.erase(actor, recipeId);
+    });
+  }
+
   /** What lies at the recipe's link; null when it has none. */
   async archive(recipe: Recipe): Promise<Artifact | null> {
     return recipe.artifactId === null ? null : this.artifacts.getArtifact(recipe.artifactId);
@@ -145,6 +196,22 @@ export class RecipesService implements OnModuleInit {
     if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
     checkModify(actor, recipe, action);
     return recipe;
+  }
+
+  private async lockedDeleted(actor: Actor, recipeId: string, action: string): Promise<Recipe> {
+    const recipe = isUuid(recipeId) ? await this.recipes.lockDeleted(recipeId) : null;
+    if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
+    checkModify(actor, recipe, action);
+    return recipe;
+  }
+
+  /** A link that no delete has moved stays as it is. */
+  private async bringBack(recipe: Recipe, artifactId: string): Promise<void> {
+    const archive = await this.artifacts.moveBack(artifactId);
+    const path = formatAddress(archive);
+    if (path !== recipe.linkPath) recipe.linkEtag = archive.etag;
+    recipe.linkPath = path;
+    recipe.artifactId = archive.id;
   }
 
   private async setLink(recipe: Recipe, link: RecipeLink): Promise<void> {
@@ -171,14 +238,14 @@ export class RecipesService implements OnModuleInit {
     if (deletedRetentionMs === null) return 0;
     for (let count = 0; ;) {
       const expired = await this.recipes.findExpired(deletedRetentionMs, SWEEP_BATCH);
-      for (const recipeId of expired) await this.purge(Actor.system('retention'), recipeId);
+      for (const recipeId of expired) await this.erase(Actor.system('retention'), recipeId);
       count += expired.length;
       if (expired.length < SWEEP_BATCH) return count;
     }
   }
 
   /** Removes a deleted recipe for good; nothing happens if it is not deleted. */
-  private purge(actor: Actor, recipeId: string): Promise<void> {
+  private erase(actor: Actor, recipeId: string): Promise<void> {
     return this.uow.run(async () => {
       const recipe = await this.recipes.purge(recipeId);
       if (!recipe) return;
@@ -187,10 +254,12 @@ export class RecipesService implements OnModuleInit {
     });
   }
 
-  private async marker({ marker, projectId }: RecipeQuery): Promise<Recipe | null> {
+  private async marker({ marker, projectId, sort }: RecipeQuery): Promise<Recipe | null> {
     if (marker === undefined) return null;
     const recipe = isUuid(marker) ? await this.recipes.findEvenDeleted(marker) : null;
-    if (!recipe || (projectId !== null && recipe.projectId !== projectId)) throw new RecipeMarkerNotFoundError(marker);
+    // One that was restored meanwhile has no place in the order of deletion.
+    const placed = recipe && (recipe.deletedAt !== null || sort.every(({ key }) => key !== 'deleted'));
+    if (!placed || (projectId !== null && recipe.projectId !== projectId)) throw new RecipeMarkerNotFoundError(marker);
     return recipe;
   }
 

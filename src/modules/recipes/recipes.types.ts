@@ -29,7 +29,7 @@ export interface UpdateRecipe {
   readonly link?: RecipeLink;
 }
 
-export type RecipeSortKey = 'id' | 'name' | 'created' | 'arch' | 'recipe_type' | 'linux_distribution';
+export type RecipeSortKey = 'id' | 'name' | 'created' | 'deleted' | 'arch' | 'recipe_type' | 'linux_distribution';
 
 /** Conditions that all hold; a list of values means any of them. */
 export interface RecipeFilter {
@@ -39,12 +39,16 @@ export interface RecipeFilter {
   readonly linuxDistributions?: readonly string[];
   readonly requireDkms?: boolean;
   readonly created?: readonly TimeCondition[];
+  /** Of deleted ones. */
+  readonly deletedAt?: readonly TimeCondition[];
 }
 
 /** Which recipes are listed, and in which order. */
 export interface RecipeQuery {
   /** Null: those of every project, for administrators. */
   readonly projectId: string | null;
+  /** Soft-deleted recipes instead of live ones. */
+  readonly deleted?: boolean;
   readonly filter: RecipeFilter;
   readonly sort: readonly SortTerm<RecipeSortKey>[];
   /** Id of the recipe behind which the list starts. */
