@@ -30,6 +30,14 @@ export class BodyTooDeepError extends InvalidError {
   }
 }
 
+/** Some of the deleted records could not be brought back; the others were. */
+export class UndeleteFailedError extends UnprocessableError {
+  override readonly code = 'ims.undelete_failed';
+  constructor(errors: FieldFaults) {
+    super(`${Object.keys(errors).length} of the deleted records could not be restored and stay deleted`, { errors });
+  }
+}
+
 /** A query parameter that cannot be read, or asks for what there is not. */
 export class BadParameterError extends InvalidError {
   override readonly code = 'ims.bad_parameter';

@@ -6,6 +6,9 @@ import { KeysModule } from '../../modules/keys/index.js';
 import { RecipesModule } from '../../modules/recipes/index.js';
 import { TenancyModule } from '../../modules/tenancy/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
+import { ImsDeletedImagesController } from './deleted/ims-deleted-images.controller.js';
+import { ImsDeletedPublicKeysController } from './deleted/ims-deleted-public-keys.controller.js';
+import { ImsDeletedRecipesController } from './deleted/ims-deleted-recipes.controller.js';
 import { ImsHealthController } from './health/ims-health.controller.js';
 import { ImsImagesController } from './images/ims-images.controller.js';
 import { ImsFace } from './ims.face.js';
@@ -23,6 +26,9 @@ import { ImsRecipesController } from './recipes/ims-recipes.controller.js';
     ImsPublicKeysController,
     ImsRecipesController,
     ImsJobsController,
+    ImsDeletedImagesController,
+    ImsDeletedPublicKeysController,
+    ImsDeletedRecipesController,
   ],
   providers: [ImsFace, ImsGuard, ImsJobsPresenter],
 })

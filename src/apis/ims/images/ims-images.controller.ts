@@ -2,6 +2,7 @@ import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Req, Res, UseGua
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TimeCondition } from '../../../common/time-condition.js';
 import {
+  DeletedManifestsService,
   type Image,
   ImageNotFoundError,
   ImageProtectedError,
@@ -32,6 +33,7 @@ export class ImsImagesController {
   constructor(
     private readonly images: ImagesService,
     private readonly registration: ImageRegistrationService,
+    private readonly deletedManifests: DeletedManifestsService,
   ) {}
 
   @Get()
@@ -81,7 +83,7 @@ export class ImsImagesController {
       sort: [{ key: 'createdAt', direction: 'asc' }],
     };
     for await (const image of this.images.stream(actor, query)) {
-      await this.images.delete(actor, image.id).catch(ignoreKept);
+      await this.remove(actor, image.id).catch(ignoreKept);
     }
   }
 
@@ -105,7 +107,13 @@ export class ImsImagesController {
   @HttpCode(204)
   async delete(@CurrentActor() actor: Actor, @Param('id') id: string): Promise<void> {
     await this.find(actor, id);
+    await this.remove(actor, id);
+  }
+
+  /** Clients of this API read where the artifacts went to as soon as they are told. */
+  private async remove(actor: Actor, id: string): Promise<void> {
     await this.images.delete(actor, id);
+    await this.deletedManifests.ensureSoon(id);
   }
 
   /** This API shows a project's own images only, and those only that it has a word for. */
