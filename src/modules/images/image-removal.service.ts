@@ -71,6 +71,8 @@ export class ImageRemovalService {
 
   private async softDelete(actor: Actor, image: Image): Promise<void> {
     await this.images.markDeleted(image.id);
+    // What is arriving costs nothing from now on; whoever sends it is told so, and stopped.
+    if (image.uploadFileId !== null) await this.artifacts.discard(image.uploadFileId);
     for (const fileId of await this.images.filesOf(image.id)) await this.artifacts.discharge(fileId);
     await this.deleted.noteManifest(image);
     // In one order, so that two deletes that share artifacts do not wait for each other.

@@ -16,20 +16,26 @@ let alice: Client;
 let bob: Client;
 let rita: Client;
 let tim: Client;
+let sue: Client;
 
 beforeAll(async () => {
   kiln = await startKiln({
     env: { KILN_ROLE: 'api', KILN_IMAGE_SIZE_MAX_BYTES: String(8 * MIB) },
     bootstrap: {
-      projects: [...STANDARD_BOOTSTRAP.projects, { name: 'tiny', limits: { storage_bytes: ROOM } }],
+      projects: [
+        ...STANDARD_BOOTSTRAP.projects,
+        ...['tiny', 'small'].map((name) => ({ name, limits: { storage_bytes: ROOM } })),
+      ],
       users: [
         ...STANDARD_BOOTSTRAP.users,
         { name: 'tim', password: 's3cret-tim', roles: [{ project: 'tiny', role: 'member' }] },
+        { name: 'sue', password: 's3cret-sue', roles: [{ project: 'small', role: 'member' }] },
       ],
     },
   });
   ({ root, alice, bob, rita } = await clients(kiln));
   tim = new Client(kiln, await kiln.token('tim', 'tiny'));
+  sue = new Client(kiln, await kiln.token('sue', 'small'));
 });
 
 afterAll(() => kiln?.stop());
@@ -188,6 +194,57 @@ describe('an upload', () => {
     await tim.ask('DELETE', `/v2/images/${first.id}`);
     expect(of(await tim.upload(second.id, over))).toEqual([204]);
   });
+});
+
+describe('a delete in the middle of an upload', () => {
+  const PIECE = randomBytes(MIB);
+
+  it.each<[string, Record<string, string>]>([
+    ['of a known length', { 'content-length': String(3 * MIB) }],
+    ['in chunks', { 'transfer-encoding': 'chunked' }],
+  ])('%s gives the room back at once, and tells the sender', async (_how, headers) => {
+    // All the room that the project has.
+    const { id } = await sue.create(FORMATS);
+    const sent = request(`${kiln.url}/image/v2/images/${id}/file`, {
+      method: 'PUT',
+      headers: { 'x-auth-token': sue.token, 'content-type': 'application/octet-stream', ...headers },
+    });
+    const answered = new Promise<IncomingMessage>((resolve, reject) =>
+      sent.on('response', resolve).on('error', reject),
+    );
+    sent.write(PIECE);
+    await eventually(async () => (await sue.show(id)).body.status === 'saving');
+
+    expect(of(await sue.ask('DELETE', `/v2/images/${id}`))).toEqual([204]);
+    const next = await sue.createWithData(randomBytes(3 * MIB));
+    sent.write(PIECE);
+    sent.end(PIECE);
+
+    expect((await answered).resume().statusCode).toBe(410);
+    expect(of(await sue.show(id))).toEqual([404]);
+    expect(of(await sue.ask('DELETE', `/v2/images/${next.id}`))).toEqual([204]);
+  });
+
+  it('stops a sender that goes on and on', async () => {
+    const { id } = await alice.create(FORMATS);
+    const sent = request(`${kiln.url}/image/v2/images/${id}/file`, {
+      method: 'PUT',
+      headers: { 'x-auth-token': alice.token, 'content-type': 'application/octet-stream' },
+    });
+    const answered = new Promise<IncomingMessage>((resolve, reject) =>
+      sent.on('response', resolve).on('error', reject),
+    );
+    const drip = setInterval(() => sent.write('x'), 100);
+    try {
+      await eventually(async () => (await alice.show(id)).body.status === 'saving');
+      await alice.ask('DELETE', `/v2/images/${id}`);
+
+      expect((await answered).resume().statusCode).toBe(410);
+    } finally {
+      clearInterval(drip);
+      sent.destroy();
+    }
+  }, 20_000);
 });
 
 describe('a download', () => {

@@ -7,7 +7,7 @@ import { Outbox } from '../../../platform/events/outbox.js';
 import { Log } from '../../../platform/logging/log.js';
 import type { ByteRange } from '../../../platform/object-store/object-store.js';
 import { ObjectStores } from '../../../platform/object-store/object-stores.js';
-import { ArtifactsService, type CompleteFile } from '../../artifacts/index.js';
+import { ArtifactsService, type CompleteFile, WriteLeaseLostError } from '../../artifacts/index.js';
 import { Actor, Ledger, LimitExceededError } from '../../tenancy/index.js';
 import type { Image } from '../image.entity.js';
 import {
@@ -87,7 +87,9 @@ export class ImageDataService {
       return await this.finish(actor, imageId, file);
     } catch (error) {
       if (fileId !== null) await this.giveUp(actor, imageId, fileId);
-      throw error;
+      // A delete takes the file away from under its writer.
+      const deleted = error instanceof WriteLeaseLostError && !(await this.images.find(imageId, actor.projectId));
+      throw deleted ? new ImageGoneError(imageId) : error;
     }
   }
 
