@@ -46,6 +46,8 @@ const ROLE = 'kiln';
 const DATABASE = 'kiln';
 const READY_WITHIN_MS = 120_000;
 const STOPPED_WITHIN_MS = 60_000;
+/** A server that ends again and again is not started faster than this. */
+const RESTART_PAUSE_MS = 1_000;
 const LOG_ROTATES_AT_BYTES = 10 * 2 ** 20;
 
 const SETTINGS: Readonly<Record<string, string>> = {
@@ -69,7 +71,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
  * running on the same data. As root the server runs under the account `nobody`.
  *
  * The caller makes sure that a data folder is used once at a time (`lockDataDir`). The server has a session of its own,
- * so Ctrl-C in a terminal does not reach it before Kiln has drained; it is told to end when this process exits.
+ * so Ctrl-C in a terminal does not reach it before Kiln has drained; it is told to end when this process exits. A server
+ * that ends by itself (the kernel was short of memory) is started again at the same address; one that was joined is not.
  *
  * @throws EmbeddedPostgresError one sentence for the person who started Kiln
  */
@@ -80,7 +83,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const left = files.exists ? await findRunning(files) : undefined;
     if (left) {
       log(`joining the PostgreSQL that is still running (process ${left.pid})`);
-      return await present(files, { ...left, reused: true });
+      return await present(files, new Supervised(left, log), left.pid);
     }
     const native = await findBinaries(files.account);
     if (!files.exists) {
@@ -88,7 +91,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
       await initialise(native, files);
     }
     await refuseOtherVersion(native, files);
-    return await present(files, { ...(await launch(native, files, options.settings ?? {})), reused: false });
+    const settings = options.settings ?? {};
+    const server = new Supervised(await launch(native, files, settings), log, (port) =>
+      launch(native, files, settings, port),
+    );
+    return await present(files, server);
   } catch (error) {
     if (error instanceof EmbeddedPostgresError) throw error;
     throw new EmbeddedPostgresError(`the embedded PostgreSQL cannot start: ${(error as Error).message}`, {
@@ -113,6 +120,54 @@ interface Server {
   readonly port: number;
   /** Absent: adopted. */
   readonly child?: ChildProcess;
+}
+
+/** The server as it is now. */
+class Supervised {
+  readonly reused: boolean;
+  readonly port: number;
+  private restarting: Promise<void> | undefined;
+  private stopping = false;
+
+  /** @param relaunch absent for a server that was joined: nobody is told of its end */
+  constructor(
+    private server: Server,
+    private readonly log: (message: string) => void,
+    private readonly relaunch?: (port: number) => Promise<Server>,
+  ) {
+    this.reused = relaunch === undefined;
+    this.port = server.port;
+    this.watch();
+  }
+
+  /** The server, which from now on may end. */
+  async release(): Promise<Server> {
+    this.stopping = true;
+    await this.restarting;
+    return this.server;
+  }
+
+  private watch(): void {
+    const ended = () => (this.restarting ??= this.restart().finally(() => (this.restarting = undefined)));
+    const { child } = this.server;
+    if (child?.exitCode === null && child.signalCode === null) child.once('exit', () => void ended());
+    else if (child) void ended();
+  }
+
+  private async restart(): Promise<void> {
+    while (!this.stopping) {
+      this.log('the embedded PostgreSQL has ended by itself; starting it again');
+      await delay(RESTART_PAUSE_MS);
+      if (this.stopping) return;
+      try {
+        this.server = await this.relaunch!(this.port);
+        setImmediate(() => this.watch());
+        return;
+      } catch (error) {
+        this.log((error as Error).message);
+      }
+    }
+  }
 }
 
 async function initialise(native: string, files: ClusterFiles): Promise<void> {
@@ -172,6 +227,7 @@ async function launch(
   native: string,
   files: ClusterFiles,
   settings: Readonly<Record<string, string>>,
+  wantedPort?: number,
 ): Promise<Server> {
   // A process id is soon given out again, above all in containers. `findRunning` has shown that nothing runs here, and
   // PostgreSQL would believe the file.
@@ -179,7 +235,7 @@ async function launch(
   await rotateLog(files.logFile);
   const deadline = Date.now() + READY_WITHIN_MS;
   for (;;) {
-    const port = await freePort();
+    const port = wantedPort ?? (await freePort());
     const logFile = await open(files.logFile, 'a', 0o600);
     const logStart = (await logFile.stat()).size;
     const all = { ...SETTINGS, ...settings, port: String(port) };
@@ -347,10 +403,14 @@ async function createDatabase(admin: string, name: string, template?: string): P
   });
 }
 
-async function present(files: ClusterFiles, server: Server & { reused: boolean }): Promise<EmbeddedPostgres> {
-  const forget = server.child ? () => {} : endWithThisProcess(server.pid);
+async function present(files: ClusterFiles, server: Supervised, joinedPid?: number): Promise<EmbeddedPostgres> {
+  const forget = joinedPid === undefined ? () => {} : endWithThisProcess(joinedPid);
   let stopping: Promise<void> | undefined;
-  const stop = () => (stopping ??= endServer(files, server).finally(forget));
+  const stop = () =>
+    (stopping ??= server
+      .release()
+      .then((last) => endServer(files, last))
+      .finally(forget));
 
   try {
     const admin = await urlOf(files, server.port, 'postgres');

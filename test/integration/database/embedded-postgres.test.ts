@@ -10,6 +10,7 @@ import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
 } from '../../../src/platform/database/embedded-postgres.js';
+import { eventually } from '../../support/eventually.js';
 
 const COMPILED = join(import.meta.dirname, '../../../dist/src/platform/database/embedded-postgres.js');
 
@@ -35,8 +36,8 @@ const asRootForOthers = (name: string, test: () => Promise<void>): void =>
 const STARTER = `
   const { startEmbeddedPostgres } = await import(process.argv[1]);
   const server = await startEmbeddedPostgres({ dataDir: process.argv[2] });
-  process.stdout.write(JSON.stringify({ url: server.url, reused: server.reused }) + '\\n');
   process.on('SIGTERM', () => process.exit(0));
+  process.stdout.write(JSON.stringify({ url: server.url, reused: server.reused }) + '\\n');
   setInterval(() => {}, 1000);
 `;
 
@@ -161,6 +162,29 @@ describe('the embedded PostgreSQL', () => {
 
     expect(second.reused).toBe(false);
     expect(await query(second.url, 'SELECT word FROM kept')).toEqual([{ word: 'here' }]);
+  });
+
+  it('is started again at the same address when it ends by itself, until it is told to stop', async () => {
+    const said: string[] = [];
+    const server = await startEmbeddedPostgres({ dataDir: folder, log: (message) => said.push(message) });
+    servers.push(server);
+    await query(server.url, 'CREATE TABLE kept AS SELECT 7 AS n');
+    const pidOf = async () => {
+      const [row] = await query(server.url, 'SHOW data_directory');
+      return Number((await readFile(join(String(row!.data_directory), 'postmaster.pid'), 'utf8')).split('\n')[0]);
+    };
+    const first = await pidOf();
+
+    process.kill(first, 'SIGKILL');
+
+    await eventually(async () => expect(await query(server.url, 'SELECT n FROM kept')).toEqual([{ n: 7 }]), 30_000);
+    const second = await pidOf();
+    expect(second).not.toBe(first);
+    expect(said.filter((line) => line.includes('ended by itself'))).toHaveLength(1);
+
+    await server.stop();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await expect(query(server.url, 'SELECT 1')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   it('ends when its starter ends by itself', async () => {
