@@ -47,6 +47,14 @@ export class BodyTooLargeError extends TooLargeError {
   }
 }
 
+/** A client that went away before the end of its body; nobody reads the answer. */
+export class BrokenBodyError extends InvalidError {
+  override readonly code = 'request.broken_body';
+  constructor(cause: unknown) {
+    super('The body ended before its last byte', {}, { cause });
+  }
+}
+
 /** A body of which the rest does not come. */
 export class SlowBodyError extends InvalidError {
   override readonly code = 'request.slow_body';

@@ -7,14 +7,20 @@ import { sendWire } from './lingering-reply.js';
 import { wholeBody } from './whole-body.js';
 
 let server: FastifyInstance | undefined;
+/** Why the body was not taken. */
+let failure: Promise<unknown>;
 afterEach(() => server?.close());
 
 /** A server that says how long a body is, or why it did not take it. */
 async function serving(limitBytes: number, patienceMs: number): Promise<number> {
   server = fastify();
+  let told!: (outcome: Promise<unknown>) => void;
+  failure = new Promise((resolve) => (told = resolve));
   server.addContentTypeParser('*', (_request, payload, done) => {
-    wholeBody(payload, limitBytes, patienceMs).then(
-      (body) => done(null, body),
+    const body = wholeBody(payload, limitBytes, patienceMs);
+    told(body.catch((error: unknown) => error));
+    body.then(
+      (whole) => done(null, whole),
       (error: Error) => done(error),
     );
   });
@@ -58,6 +64,14 @@ describe('wholeBody', () => {
     const port = await serving(5, 5_000);
     expect(await put(port, 5, ['abcde'], 0)).toBe('5');
     expect(await put(port, 6, ['abcdef'], 0)).toBe('request.body_too_large');
+  });
+
+  it('tells a client that went away from a fault of the server', async () => {
+    const port = await serving(100, 5_000);
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.write('PUT / HTTP/1.1\r\nHost: kiln\r\nContent-Type: a/b\r\nContent-Length: 10\r\n\r\nabc');
+    setTimeout(() => socket.destroy(), 50);
+    expect(await failure).toMatchObject({ code: 'request.broken_body', kind: 'invalid' });
   });
 
   it('does not wait for ever, also not for a client that sends a byte now and then', async () => {

@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream';
-import { BodyTooLargeError, SlowBodyError } from './request-errors.js';
+import { KilnError } from '../../common/errors.js';
+import { BodyTooLargeError, BrokenBodyError, SlowBodyError } from './request-errors.js';
 
 /** Nobody needs longer for a small document. Uploads, which may, are streams and not collected. */
 const PATIENCE_MS = 60_000;
 
 /**
  * The whole of a small body.
- * @throws BodyTooLargeError, SlowBodyError; what still comes is unread then
+ * @throws BodyTooLargeError, SlowBodyError, BrokenBodyError; what still comes is unread then
  */
 export async function wholeBody(payload: Readable, limitBytes: number, patienceMs = PATIENCE_MS): Promise<Buffer> {
   let timer: NodeJS.Timeout | undefined;
@@ -15,6 +16,8 @@ export async function wholeBody(payload: Readable, limitBytes: number, patienceM
   });
   try {
     return await Promise.race([collect(payload, limitBytes), late]);
+  } catch (error) {
+    throw error instanceof KilnError ? error : new BrokenBodyError(error);
   } finally {
     clearTimeout(timer);
   }
