@@ -324,9 +324,11 @@ export class ImagesRepository {
   }
 
   private async activateWhere(id: string, file: CompleteFile, condition: string): Promise<Image | null> {
+    // A raw disk is as large as its file; of other formats nothing is known without reading their headers.
     const row = await this.database.one<Image>(
       `WITH activated AS (
          UPDATE images i SET status = 'active', size_bytes = $3, md5 = $4, hash_algorithm = 'sha512', hash_value = $5,
+           virtual_size_bytes = CASE WHEN disk_format = 'raw' AND container_format = 'bare' THEN $3::bigint END,
            store_ids = ARRAY[$6], primary_file_id = $2, upload_file_id = NULL, version = version + 1, updated_at = now()
          WHERE id = $1 AND ${condition}
          RETURNING i.*),

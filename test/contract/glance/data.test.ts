@@ -86,11 +86,22 @@ describe('an upload', () => {
     expect((await alice.show(id)).body).toMatchObject({
       status: 'active',
       size: data.length,
+      virtual_size: data.length,
       checksum: digest('md5', data),
       os_hash_algo: 'sha512',
       os_hash_value: digest('sha512', data),
       stores: 'default',
     });
+  });
+
+  it('tells the size of the disk only of what is one', async () => {
+    const compressed = await alice.createWithData(Buffer.from('x'), { container_format: 'compressed' });
+    const sparse = await alice.createWithData(Buffer.from('x'), { disk_format: 'qcow2' });
+
+    expect([compressed, sparse]).toMatchObject([
+      { size: 1, virtual_size: null },
+      { size: 1, virtual_size: null },
+    ]);
   });
 
   it('may come in chunks, with its length in a header of its own', async () => {
