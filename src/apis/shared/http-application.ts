@@ -14,17 +14,30 @@ import { wholeBody } from './whole-body.js';
 import { pathOf } from './wire-exception.filter.js';
 
 /**
+ * A connection on which no byte moves for so long is closed. Nobody hears of a machine that lost its power or its network
+ * in the middle of an upload, and what the upload holds would be held for ever.
+ */
+const SILENCE_MS = 15 * 60_000;
+
+/**
  * The Fastify below Nest: request ids, one log line a request, and bodies as each face wants them.
  *
  * No body is parsed here. Faces differ in what they check first (a wrong media type, a missing record), so a controller
  * gets the raw Buffer, or the raw stream where its face says so, and parses it when it is that step's turn.
  */
-export function createHttpAdapter(faces: FaceRegistry, routes: RouteTable, log: Log, metrics: Metrics): FastifyAdapter {
+export function createHttpAdapter(
+  faces: FaceRegistry,
+  routes: RouteTable,
+  log: Log,
+  metrics: Metrics,
+  silenceMs = SILENCE_MS,
+): FastifyAdapter {
   const adapter = new FastifyAdapter({
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 5_000 },
     // Uploads are as long as they are; idle connections are ended by the keep-alive timeout.
     requestTimeout: 0,
+    connectionTimeout: silenceMs,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     logger: false,
