@@ -22,4 +22,16 @@ describe('HealthChecks', () => {
       required: [{ name: 'database', usable: false, detail: 'connection refused' }],
     });
   });
+
+  it('asks once for all who want to know at the same time, and anew afterwards', async () => {
+    let asked = 0;
+    const checks = new HealthChecks();
+    checks.require('database', () => Promise.resolve(void (asked += 1)));
+
+    await Promise.all([checks.report(), checks.report(), checks.report()]);
+    expect(asked).toBe(1);
+
+    await checks.report();
+    expect(asked).toBe(2);
+  });
 });

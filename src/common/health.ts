@@ -14,6 +14,7 @@ const TIMEOUT_MS = 3_000;
 export class HealthChecks {
   private readonly required = new Map<string, HealthCheck>();
   private readonly told = new Map<string, HealthCheck>();
+  private asking: ReturnType<HealthChecks['ask']> | null = null;
 
   /** Without this dependency the process cannot serve. */
   require(name: string, check: () => Promise<void>): void {
@@ -28,8 +29,15 @@ export class HealthChecks {
     this.told.set(name, check);
   }
 
-  /** Runs every check at once, each at most three seconds. */
-  async report(): Promise<{ ready: boolean; required: HealthReport[]; told: HealthReport[] }> {
+  /**
+   * Runs every check at once, each at most three seconds. Whoever asks while others wait gets their answer: anybody may
+   * ask, and stores charge for it.
+   */
+  report(): Promise<{ ready: boolean; required: HealthReport[]; told: HealthReport[] }> {
+    return (this.asking ??= this.ask().finally(() => (this.asking = null)));
+  }
+
+  private async ask(): Promise<{ ready: boolean; required: HealthReport[]; told: HealthReport[] }> {
     const [required, told] = await Promise.all([runAll(this.required), runAll(this.told)]);
     return { ready: required.every((report) => report.usable), required, told };
   }
