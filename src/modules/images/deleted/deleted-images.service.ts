@@ -15,7 +15,7 @@ import {
 import { ImagesRepository } from '../images.repository.js';
 import { ImageRegistrationRepository } from '../registration/image-registration.repository.js';
 import { ImageRestoreConflictError } from './deleted-images.errors.js';
-import { DeletedImagesRepository, inOrder } from './deleted-images.repository.js';
+import { DeletedImagesRepository, inOrder, type PlacedArtifact } from './deleted-images.repository.js';
 import type { DeletedImageQuery } from './deleted-images.types.js';
 
 /** Soft-deleted images of projects, whichever face deleted them: seen, brought back, or removed for good. */
@@ -67,12 +67,13 @@ export class DeletedImagesService {
   restore(actor: Actor, imageId: string): Promise<Image> {
     return this.uow.run(async () => {
       const image = await this.lock(actor, imageId, 'restore');
+      // As deletes do, files first: whoever shares them waits here and not half way.
+      for (const fileId of await this.images.filesOf(imageId)) await this.artifacts.charge(fileId);
       const link = await this.bringBack(image);
       const path = link?.linkPath;
       if (path && (await this.registrations.linkIsTaken(image.projectId, path))) {
         throw new ImageRestoreConflictError(imageId, path);
       }
-      for (const fileId of await this.images.filesOf(imageId)) await this.artifacts.charge(fileId);
       const restored = await this.deleted.restore(Object.assign(image, link));
       await this.record('image.restored', actor, restored);
       await this.ledger.reserve(restored.projectId, 'images', 1);
@@ -93,7 +94,9 @@ export class DeletedImagesService {
 
   /** Moves what the image consists of back; returns the link to its manifest, if it had one. */
   private async bringBack(image: Image): Promise<Pick<Image, 'linkPath' | 'linkEtag'> | null> {
-    for (const { artifactId, role } of inOrder(await this.deleted.artifactsOf(image.id))) {
+    // An old place may be where another one was moved to, if its key began with deleted/; that one's key is the shorter.
+    const shortestFirst = (a: PlacedArtifact, b: PlacedArtifact) => a.path.length - b.path.length;
+    for (const { artifactId, role } of inOrder(await this.deleted.artifactsOf(image.id)).sort(shortestFirst)) {
       if (role === 'deleted_manifest') {
         await this.deleted.removeArtifact(image.id, artifactId);
         await this.artifacts.removeUnused(artifactId);
