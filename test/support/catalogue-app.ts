@@ -7,6 +7,8 @@ import { ConfigModule } from '../../src/config/config.module.js';
 import { ArtifactsModule, ArtifactsService } from '../../src/modules/artifacts/index.js';
 import {
   BuiltImagesService,
+  DeletedImagesService,
+  DeletedManifestsService,
   ImageDataService,
   ImageManifestsService,
   ImageMembersService,
@@ -41,6 +43,8 @@ export interface Catalogue {
   readonly imageData: ImageDataService;
   readonly imageMembers: ImageMembersService;
   readonly imageRemoval: ImageRemovalService;
+  readonly deletedImages: DeletedImagesService;
+  readonly deletedManifests: DeletedManifestsService;
   readonly registration: ImageRegistrationService;
   readonly builtImages: BuiltImagesService;
   readonly manifests: ImageManifestsService;
@@ -100,6 +104,8 @@ async function onDatabase(testing: TestDatabase, env: Readonly<Record<string, st
     imageData: get(ImageDataService),
     imageMembers: get(ImageMembersService),
     imageRemoval: get(ImageRemovalService),
+    deletedImages: get(DeletedImagesService),
+    deletedManifests: get(DeletedManifestsService),
     registration: get(ImageRegistrationService),
     builtImages: get(BuiltImagesService),
     manifests: get(ImageManifestsService),
