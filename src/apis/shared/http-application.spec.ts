@@ -4,17 +4,26 @@ import { type AddressInfo, connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { Log } from '../../platform/logging/log.js';
 import { Metrics } from '../../platform/telemetry/metrics.js';
-import { RootFace } from '../root/root.face.js';
+import { Face } from './face.js';
 import { FaceRegistry } from './face-registry.js';
 import { createHttpAdapter } from './http-application.js';
+import { problemReply } from './problem.js';
 import { RouteTable } from './route-table.js';
+
+class PlainFace extends Face {
+  override readonly name = 'plain';
+  override readonly mounts = [];
+  override readonly requestIdHeader = 'x-request-id';
+  override readonly renderError = () => problemReply(400, 'Bad Request', 'No');
+  override readonly renderBug = () => problemReply(500, 'Internal Server Error', 'No');
+}
 
 let server: FastifyInstance | undefined;
 afterEach(() => server?.close());
 
 async function serving(silenceMs: number): Promise<number> {
   const faces = new FaceRegistry();
-  faces.registerFallback(new RootFace());
+  faces.registerFallback(new PlainFace());
   const adapter = createHttpAdapter(faces, new RouteTable(), new Log('fatal'), new Metrics(), silenceMs);
   server = adapter.getInstance<FastifyInstance>();
   server.put('/', (request) => String((request.body as Buffer).length));
