@@ -33,12 +33,15 @@ export class ImageRemovalService {
     private readonly config: Config,
   ) {}
 
-  /** @see ImagesService.delete */
-  async delete(actor: Actor, imageId: string): Promise<void> {
+  /**
+   * As `ImagesService.delete`; its artifacts may be told to stay where they are, for their own sake.
+   */
+  async delete(actor: Actor, imageId: string, { keepArtifacts = false } = {}): Promise<void> {
     const deleted = await this.uow.run(async () => {
       const sighting = isUuid(imageId, true) ? await this.images.findForUpdate(imageId, actor.projectId) : null;
       if (!sighting) throw new ImageNotFoundError(imageId);
       this.policy.checkDelete(actor, sighting);
+      if (keepArtifacts) await this.deleted.forgetArtifacts(imageId);
       await this.softDelete(actor, sighting.image);
       if (this.config.deletedRetentionMs === 0) await this.purgeDeleted(actor, imageId);
       return sighting.image;

@@ -70,6 +70,14 @@ export class KeysService {
     });
   }
 
+  /** Deletes a key at once and for good. @throws KeyNotFoundError, NotPermittedError */
+  deleteForGood(actor: Actor, keyId: string): Promise<void> {
+    return this.uow.run(async () => {
+      await this.delete(actor, keyId);
+      await this.erase(actor, keyId);
+    });
+  }
+
   /** Deletes every key of the actor's project softly, each on its own. @throws NotPermittedError */
   async deleteAll(actor: Actor): Promise<void> {
     const projectId = ownProject(actor, 'keys:delete');

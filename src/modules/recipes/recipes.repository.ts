@@ -132,6 +132,11 @@ export class RecipesRepository {
     await this.database.run('UPDATE recipes SET deleted_at = now() WHERE id = $1', [id], 'recipes-delete');
   }
 
+  /** Before the recipe goes without its archive. */
+  async forgetArchive(id: string): Promise<void> {
+    await this.database.run('UPDATE recipes SET artifact_id = NULL WHERE id = $1', [id]);
+  }
+
   async changeLink(id: string, path: string, etag: string): Promise<void> {
     await this.database.run(
       'UPDATE recipes SET link_path = $2, link_etag = $3 WHERE id = $1',

@@ -127,6 +127,19 @@ export class RecipesService implements OnModuleInit {
     });
   }
 
+  /**
+   * Deletes a recipe at once and for good.
+   * @param cascade whether its archive goes too, unless something else refers to it; otherwise that stays where it is
+   * @throws RecipeNotFoundError, NotPermittedError
+   */
+  deleteForGood(actor: Actor, recipeId: string, { cascade }: { cascade: boolean }): Promise<void> {
+    return this.uow.run(async () => {
+      if (!cascade) await this.recipes.forgetArchive((await this.locked(actor, recipeId, 'recipes:delete')).id);
+      await this.delete(actor, recipeId);
+      await this.erase(actor, recipeId);
+    });
+  }
+
   /** Deletes every recipe of the actor's project softly, each on its own. @throws NotPermittedError */
   async deleteAll(actor: Actor): Promise<void> {
     if (!actor.has('member')) throw new NotPermittedError('recipes:delete');

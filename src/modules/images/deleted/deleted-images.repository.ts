@@ -99,6 +99,11 @@ export class DeletedImagesRepository {
     );
   }
 
+  /** Before the image goes without its artifacts. */
+  async forgetArtifacts(imageId: string): Promise<void> {
+    await this.database.run('DELETE FROM image_artifacts WHERE image_id = $1', [imageId]);
+  }
+
   async removeArtifact(imageId: string, artifactId: string): Promise<void> {
     await this.database.run('DELETE FROM image_artifacts WHERE image_id = $1 AND artifact_id = $2', [
       imageId,

@@ -92,6 +92,19 @@ export class DeletedImagesService {
     });
   }
 
+  /**
+   * Deletes a live image at once and for good.
+   * @param cascade whether its artifacts go too, unless something else refers to them; otherwise they stay where they are
+   * @throws ImageNotFoundError, ImageForbiddenError
+   * @throws ImageProtectedError
+   */
+  deleteForGood(actor: Actor, imageId: string, { cascade }: { cascade: boolean }): Promise<void> {
+    return this.uow.run(async () => {
+      await this.removal.delete(actor, imageId, { keepArtifacts: !cascade });
+      await this.removal.purge(actor, imageId);
+    });
+  }
+
   /** Moves what the image consists of back; returns the link to its manifest, if it had one. */
   private async bringBack(image: Image): Promise<Pick<Image, 'linkPath' | 'linkEtag'> | null> {
     // An old place may be where another one was moved to, if its key began with deleted/; that one's key is the shorter.
