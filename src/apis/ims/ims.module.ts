@@ -17,6 +17,9 @@ import { ImsJobsController } from './jobs/ims-jobs.controller.js';
 import { ImsJobsPresenter } from './jobs/ims-jobs.presenter.js';
 import { ImsPublicKeysController } from './public-keys/ims-public-keys.controller.js';
 import { ImsRecipesController } from './recipes/ims-recipes.controller.js';
+import { ImsImagesV2Controller } from './v2/ims-images-v2.controller.js';
+import { ImsPublicKeysV2Controller } from './v2/ims-public-keys-v2.controller.js';
+import { ImsRecipesV2Controller } from './v2/ims-recipes-v2.controller.js';
 
 @Module({
   imports: [IdentityModule, TenancyModule, ImagesModule, KeysModule, RecipesModule, JobsModule],
@@ -29,6 +32,9 @@ import { ImsRecipesController } from './recipes/ims-recipes.controller.js';
     ImsDeletedImagesController,
     ImsDeletedPublicKeysController,
     ImsDeletedRecipesController,
+    ImsImagesV2Controller,
+    ImsPublicKeysV2Controller,
+    ImsRecipesV2Controller,
   ],
   providers: [ImsFace, ImsGuard, ImsJobsPresenter],
 })

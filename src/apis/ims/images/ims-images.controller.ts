@@ -31,7 +31,7 @@ const SORT_KEYS = { id: 'id', name: 'name', created: 'createdAt', arch: 'archite
 @Controller('apis/ims/v3/images')
 export class ImsImagesController {
   constructor(
-    private readonly images: ImagesService,
+    protected readonly images: ImagesService,
     private readonly registration: ImageRegistrationService,
     private readonly deletedManifests: DeletedManifestsService,
   ) {}
@@ -77,13 +77,18 @@ export class ImsImagesController {
   @Delete()
   @HttpCode(204)
   async deleteAll(@CurrentActor() actor: Actor): Promise<void> {
+    await this.removeEach(actor, (id) => this.remove(actor, id));
+  }
+
+  /** All of the project but protected ones. */
+  protected async removeEach(actor: Actor, remove: (id: string) => Promise<void>): Promise<void> {
     const query: ImageStreamQuery = {
       scope: { kind: 'owned', projectId: actor.projectId },
       filter: { architectures: architecturesOf(IMS_ARCHS) },
       sort: [{ key: 'createdAt', direction: 'asc' }],
     };
     for await (const image of this.images.stream(actor, query)) {
-      await this.remove(actor, image.id).catch(ignoreKept);
+      await remove(image.id).catch(ignoreKept);
     }
   }
 
@@ -117,7 +122,7 @@ export class ImsImagesController {
   }
 
   /** This API shows a project's own images only, and those only that it has a word for. */
-  private async find(actor: Actor, id: string): Promise<Image> {
+  protected async find(actor: Actor, id: string): Promise<Image> {
     // Ids are compared as text against the lower-case form.
     const image = id === id.toLowerCase() ? await this.images.get(actor, id) : null;
     const shown =

@@ -29,7 +29,8 @@ const SORT_KEYS = {
 } as const;
 
 @UseGuards(ImsGuard)
-@Controller('apis/ims/v3/jobs')
+// There is no difference between the versions.
+@Controller(['apis/ims/v3/jobs', 'apis/ims/v2/jobs', 'apis/ims/jobs'])
 export class ImsJobsController {
   constructor(
     private readonly jobs: JobsService,

@@ -15,7 +15,7 @@ const SORT_KEYS = { id: 'id', name: 'name', created: 'created' } as const;
 @UseGuards(ImsGuard)
 @Controller('apis/ims/v3/public-keys')
 export class ImsPublicKeysController {
-  constructor(private readonly keys: KeysService) {}
+  constructor(protected readonly keys: KeysService) {}
 
   @Get()
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {

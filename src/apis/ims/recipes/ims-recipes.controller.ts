@@ -26,7 +26,7 @@ const SORT_KEYS = {
 @Controller('apis/ims/v3/recipes')
 export class ImsRecipesController {
   constructor(
-    private readonly recipes: RecipesService,
+    protected readonly recipes: RecipesService,
     private readonly config: Config,
   ) {}
 
