@@ -47,8 +47,9 @@ interface Writing {
 const MEBIBYTE = 1024 * 1024;
 /** Room is taken in steps of this size while the length is unknown. */
 const STEP_BYTES = 64 * MEBIBYTE;
-/** How long an upload without room waits for others to give back what they took and do not need. */
+/** How long an upload without room waits for others, while nothing changes, to give back what they do not need. */
 const PATIENCE_MS = 10_000;
+const LONGEST_WAIT_MS = 120_000;
 const RENEW_MS = 5_000;
 
 /** Streams bytes into a store so that a crash at any moment leaves a row by which a sweep finds what is left. */
@@ -123,35 +124,43 @@ export class FileWriter implements OnApplicationShutdown {
   }
 
   private async reserveUpTo(file: Writing, totalBytes: number): Promise<void> {
-    // Not the same for all, so that of two that wait for each other one gives up first.
-    const deadline = Date.now() + PATIENCE_MS * (0.5 + Math.random());
+    const end = Date.now() + LONGEST_WAIT_MS;
+    let deadline = patienceEnds();
+    let seenBytes: number | null = null;
     while (totalBytes > file.reservedBytes) {
       const neededBytes = totalBytes - file.reservedBytes;
-      // A whole step where there is room for one, else all that is left: pieces would let many begin and none finish.
-      const bytes = Math.max(neededBytes, Math.min(STEP_BYTES, await this.roomBytes(file)));
-      try {
-        await this.reserve(file, bytes);
-        file.reservedBytes += bytes;
-      } catch (error) {
-        if (!(error instanceof LimitExceededError) || Date.now() >= deadline) throw error;
-        // Another one was faster, but what is needed may still fit.
-        if ((await this.roomBytes(file)) >= neededBytes) continue;
-        if (!(await this.files.othersHoldSurplus(file.projectId!, file.id))) throw error;
-        await delay(20 + Math.random() * 60);
+      const { used, maximum, surplus } = await this.files.storageOf(file.projectId!, file.id);
+      const roomBytes = maximum === null ? Infinity : maximum - used;
+      if (roomBytes >= neededBytes) {
+        // A whole step where there is room for one, else all that is left: pieces would let many begin and none finish.
+        await this.tryToReserve(file, Math.max(neededBytes, Math.min(STEP_BYTES, roomBytes)));
+        continue;
       }
+      // While room comes and goes the others are at work, and this one's turn may come.
+      if (roomBytes !== seenBytes) deadline = patienceEnds();
+      seenBytes = roomBytes;
+      if (!surplus || Date.now() >= Math.min(deadline, end)) {
+        throw new LimitExceededError('storage_bytes', maximum!, used, neededBytes);
+      }
+      await delay(50 + Math.random() * 100);
     }
   }
 
-  private async roomBytes(file: Writing): Promise<number> {
-    const usage = await this.ledger.find(file.projectId!, 'storage_bytes');
-    return usage?.maximum == null ? Infinity : usage.maximum - usage.used;
+  /** Does nothing when another one was faster. */
+  private async tryToReserve(file: Writing, bytes: number): Promise<void> {
+    try {
+      await this.reserve(file, bytes);
+    } catch (error) {
+      if (!(error instanceof LimitExceededError)) throw error;
+    }
   }
 
-  private reserve(file: Writing, bytes: number): Promise<void> {
-    return this.uow.run(async () => {
+  private async reserve(file: Writing, bytes: number): Promise<void> {
+    await this.uow.run(async () => {
       if (!(await this.files.addReservation(file.id, bytes))) throw new WriteLeaseLostError(file.id);
       await this.ledger.reserve(file.projectId, 'storage_bytes', bytes);
     });
+    file.reservedBytes += bytes;
   }
 
   private async settle(file: Writing, digests: Digests, options: StoreFile): Promise<CompleteFile> {
@@ -203,6 +212,11 @@ export class FileWriter implements OnApplicationShutdown {
       this.log.warn('leases of uploads could not be renewed; trying again', { error, uploads: streams.size });
     }
   }
+}
+
+/** Not the same for all, so that of two that wait for each other one gives up first. */
+function patienceEnds(): number {
+  return Date.now() + PATIENCE_MS * (0.5 + Math.random());
 }
 
 /** Whether a stream was ended by the other side rather than by whoever read it. */

@@ -60,14 +60,25 @@ export class StoredFilesRepository {
     return changed > 0;
   }
 
-  /** Whether another file of the project holds room of which a part may become free, since its length is unknown. */
-  async othersHoldSurplus(projectId: string, id: string): Promise<boolean> {
-    const rows = await this.database.query(
-      `SELECT 1 FROM stored_files
-       WHERE state = 'writing' AND project_id = $1 AND id <> $2 AND size_bytes IS NULL AND charged_bytes > 0 LIMIT 1`,
-      [projectId, id],
+  /**
+   * A project's storage as one instant has it: what is used, the limit (null: none), and whether another file holds room
+   * of which a part may become free, since its length is unknown. Asked one after the other, an upload that ends between
+   * the questions would have neither left room nor hold any.
+   */
+  async storageOf(
+    projectId: string,
+    exceptId: string,
+  ): Promise<{ used: number; maximum: number | null; surplus: boolean }> {
+    const row = await this.database.one<{ used: number; maximum: number | null; surplus: boolean }>(
+      `SELECT u.used, u.maximum, EXISTS (
+         SELECT 1 FROM stored_files f
+         WHERE f.state = 'writing' AND f.project_id = $1 AND f.id <> $2 AND f.size_bytes IS NULL
+           AND f.charged_bytes > 0) AS surplus
+       FROM project_usage u WHERE u.project_id = $1 AND u.quantity = 'storage_bytes'`,
+      [projectId, exceptId],
+      'files-storage',
     );
-    return rows.length > 0;
+    return row ?? { used: 0, maximum: null, surplus: false };
   }
 
   /** `reservedBytes` is what was charged before; null when the lease was lost. */
