@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { isUuid } from '../../common/ids.js';
+import { drain } from '../../common/drain.js';
 import { Config } from '../../config/config.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
+import { Log } from '../../platform/logging/log.js';
 import { ArtifactsService } from '../artifacts/index.js';
 import { type Actor, Actor as Actors, Ledger } from '../tenancy/index.js';
 import { DeletedImagesRepository, inOrder } from './deleted/deleted-images.repository.js';
@@ -31,6 +33,7 @@ export class ImageRemovalService {
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
     private readonly config: Config,
+    private readonly log: Log,
   ) {}
 
   /**
@@ -60,11 +63,12 @@ export class ImageRemovalService {
     let purged = 0;
     const { deletedRetentionMs } = this.config;
     if (deletedRetentionMs !== null) {
-      for (let batch = SWEEP_BATCH; batch === SWEEP_BATCH; purged += batch) {
-        const expired = await this.images.findExpired(deletedRetentionMs, SWEEP_BATCH);
-        for (const imageId of expired) await this.purge(actor, imageId);
-        batch = expired.length;
-      }
+      purged += await drain(
+        SWEEP_BATCH,
+        (limit) => this.images.findExpired(deletedRetentionMs, limit),
+        (imageId) => this.purge(actor, imageId),
+        (imageId, error) => this.log.error('a deleted image could not be purged', { error, image_id: imageId }),
+      );
     }
     for (const { projectId } of await this.images.projectsWithDeletedBytes()) {
       purged += await this.purgeBeyondLimit(actor, projectId);

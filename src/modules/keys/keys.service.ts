@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { isUuid, newId } from '../../common/ids.js';
+import { drain } from '../../common/drain.js';
 import { Config } from '../../config/config.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
+import { Log } from '../../platform/logging/log.js';
 import { Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
 import type { Key } from './key.entity.js';
 import { KeyMarkerNotFoundError, KeyNotFoundError } from './keys.errors.js';
@@ -20,6 +22,7 @@ export class KeysService {
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
     private readonly config: Config,
+    private readonly log: Log,
   ) {}
 
   /**
@@ -128,12 +131,13 @@ export class KeysService {
   async sweep(): Promise<number> {
     const { deletedRetentionMs } = this.config;
     if (deletedRetentionMs === null) return 0;
-    for (let count = 0; ;) {
-      const expired = await this.keys.findExpired(deletedRetentionMs, SWEEP_BATCH);
-      for (const keyId of expired) await this.erase(Actor.system('retention'), keyId);
-      count += expired.length;
-      if (expired.length < SWEEP_BATCH) return count;
-    }
+    const actor = Actor.system('retention');
+    return drain(
+      SWEEP_BATCH,
+      (limit) => this.keys.findExpired(deletedRetentionMs, limit),
+      (keyId) => this.erase(actor, keyId),
+      (keyId, error) => this.log.error('a deleted key could not be purged', { error, key_id: keyId }),
+    );
   }
 
   /** Removes a deleted key for good; false if it is not deleted. */

@@ -1,8 +1,10 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { isUuid, newId } from '../../common/ids.js';
+import { drain } from '../../common/drain.js';
 import { Config } from '../../config/config.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
+import { Log } from '../../platform/logging/log.js';
 import { type Artifact, ArtifactsService, type ArtifactUser, formatAddress, parseAddress } from '../artifacts/index.js';
 import { Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
 import type { Recipe } from './recipe.entity.js';
@@ -29,6 +31,7 @@ export class RecipesService implements OnModuleInit {
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
     private readonly config: Config,
+    private readonly log: Log,
   ) {}
 
   onModuleInit(): void {
@@ -249,12 +252,13 @@ export class RecipesService implements OnModuleInit {
   async sweep(): Promise<number> {
     const { deletedRetentionMs } = this.config;
     if (deletedRetentionMs === null) return 0;
-    for (let count = 0; ;) {
-      const expired = await this.recipes.findExpired(deletedRetentionMs, SWEEP_BATCH);
-      for (const recipeId of expired) await this.erase(Actor.system('retention'), recipeId);
-      count += expired.length;
-      if (expired.length < SWEEP_BATCH) return count;
-    }
+    const actor = Actor.system('retention');
+    return drain(
+      SWEEP_BATCH,
+      (limit) => this.recipes.findExpired(deletedRetentionMs, limit),
+      (recipeId) => this.erase(actor, recipeId),
+      (recipeId, error) => this.log.error('a deleted recipe could not be purged', { error, recipe_id: recipeId }),
+    );
   }
 
   /** Removes a deleted recipe for good; nothing happens if it is not deleted. */
