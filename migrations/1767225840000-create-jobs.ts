@@ -40,7 +40,6 @@ export class CreateJobs1767225840000 implements MigrationInterface {
         recipe_type text,
         template_dictionary jsonb,
         recipe_file_id uuid REFERENCES stored_files (id) ON DELETE SET NULL,
-        recipe_file_held boolean NOT NULL DEFAULT false,
         -- Chosen with the job, so that a second execution makes the same image, not another one.
         target_image_id uuid NOT NULL,
         resultant_image_id uuid,

@@ -4,12 +4,12 @@ import { IdentityModule } from '../../modules/identity/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { ArtifactsController } from './artifacts.controller.js';
 import { ArtifactsFace } from './artifacts.face.js';
-import { ArtifactsGuard } from './artifacts.guard.js';
+import { TokenGuard } from '../shared/auth-guard.js';
 
 @Module({
   imports: [ArtifactsModule, IdentityModule],
   controllers: [ArtifactsController],
-  providers: [ArtifactsFace, ArtifactsGuard],
+  providers: [ArtifactsFace, TokenGuard],
 })
 export class ArtifactsFaceModule {
   constructor(faces: FaceRegistry, face: ArtifactsFace) {

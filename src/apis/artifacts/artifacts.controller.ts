@@ -6,10 +6,10 @@ import { ArtifactsService, type ArtifactWithFile } from '../../modules/artifacts
 import type { Actor } from '../../modules/tenancy/index.js';
 import { CurrentActor } from '../shared/current-actor.js';
 import { hasBody } from '../shared/json-body.js';
-import { ArtifactsGuard } from './artifacts.guard.js';
+import { TokenGuard } from '../shared/auth-guard.js';
 import { addressOf, announcedMd5, requestedRange } from './artifacts.requests.js';
 
-@UseGuards(ArtifactsGuard)
+@UseGuards(TokenGuard)
 @Controller('artifacts/:bucket')
 export class ArtifactsController {
   constructor(

@@ -4,7 +4,7 @@ import type { AuthenticatedRequest } from '../shared/current-actor.js';
 import { RouteNotFoundError, WrongMethodError } from '../shared/request-errors.js';
 import { pathOf } from '../shared/wire-exception.filter.js';
 import { GLANCE_MOUNT } from './glance.face.js';
-import { GlanceGuard } from './glance.guard.js';
+import { TokenGuard } from '../shared/auth-guard.js';
 
 /** What each path takes. HEAD is not among it. */
 const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] = [
@@ -21,7 +21,7 @@ const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] 
 /** Paths and methods that nobody serves: told to who has a token, since the reference asks for one first. */
 @Controller(GLANCE_MOUNT)
 export class GlanceFallbackController {
-  constructor(private readonly guard: GlanceGuard) {}
+  constructor(private readonly guard: TokenGuard) {}
 
   @All('v2/*')
   async refuse(@Req() request: AuthenticatedRequest, @Res() reply: FastifyReply): Promise<void> {

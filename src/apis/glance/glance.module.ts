@@ -6,7 +6,8 @@ import { GlanceImageDataController } from './data/image-data.controller.js';
 import { GlanceDiscoveryController } from './discovery/discovery.controller.js';
 import { GlanceFace } from './glance.face.js';
 import { GlanceFallbackController } from './glance.fallback.controller.js';
-import { GlanceGuard, NoBodyGuard } from './glance.guard.js';
+import { TokenGuard } from '../shared/auth-guard.js';
+import { NoBodyGuard } from './no-body.guard.js';
 import { GlanceImagesController } from './images/images.controller.js';
 import { GlanceMembersController } from './members/members.controller.js';
 import { GlanceSchemasController } from './schemas/schemas.controller.js';
@@ -26,7 +27,7 @@ import { GlanceTagsController } from './tags/tags.controller.js';
     GlanceFallbackController,
     GlanceDiscoveryController,
   ],
-  providers: [GlanceFace, GlanceGuard, NoBodyGuard],
+  providers: [GlanceFace, TokenGuard, NoBodyGuard],
 })
 export class GlanceFaceModule {
   constructor(faces: FaceRegistry, face: GlanceFace) {

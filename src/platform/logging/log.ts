@@ -18,8 +18,6 @@ export const REDACTED_PATHS = [
   'error.config',
 ];
 
-export type LogFields = Readonly<Record<string, unknown>>;
-
 /** JSON lines on standard output: a fixed sentence, the data in fields. */
 @Injectable()
 export class Log implements LoggerService {

@@ -6,14 +6,15 @@ import { CurrentActor } from '../../shared/current-actor.js';
 import { UnsupportedMediaTypeError } from '../../shared/request-errors.js';
 import { RequestInvalidError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { GlanceGuard, NoBodyGuard } from '../glance.guard.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { NoBodyGuard } from '../no-body.guard.js';
 import { requestedRange } from './byte-range.js';
 
 const MEDIA_TYPE = 'application/octet-stream';
 
 /** @see Image API v2, "Image data" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/file`)
-@UseGuards(GlanceGuard)
+@UseGuards(TokenGuard)
 export class GlanceImageDataController {
   constructor(private readonly data: ImageDataService) {}
 

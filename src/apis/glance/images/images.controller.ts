@@ -7,7 +7,8 @@ import { parseJsonBody } from '../../shared/json-body.js';
 import { PublicAddress } from '../../shared/public-address.js';
 import { PatchTypeUnsupportedError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { GlanceGuard, NoBodyGuard } from '../glance.guard.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { NoBodyGuard } from '../no-body.guard.js';
 import { toCreateImage } from './create-image.js';
 import { parseParameters, presentImagePage, toImageQuery } from './image-list-request.js';
 import { parsePatch, PATCH_TYPES, patchDialect, toUpdateImage } from './image-patch.js';
@@ -15,7 +16,7 @@ import { presentImage } from './images.presenter.js';
 
 /** @see Image API v2, "Images" */
 @Controller(`${GLANCE_MOUNT}/v2/images`)
-@UseGuards(GlanceGuard)
+@UseGuards(TokenGuard)
 export class GlanceImagesController {
   constructor(
     private readonly images: ImagesService,

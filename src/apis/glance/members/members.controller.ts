@@ -6,13 +6,14 @@ import { CurrentActor } from '../../shared/current-actor.js';
 import { isJsonObject, parseJsonBody } from '../../shared/json-body.js';
 import { RequestInvalidError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { GlanceGuard, NoBodyGuard } from '../glance.guard.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { NoBodyGuard } from '../no-body.guard.js';
 import { checkAttribute } from '../images/image-attributes.js';
 import { presentTime } from '../images/images.presenter.js';
 
 /** @see Image API v2, "Sharing" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/members`)
-@UseGuards(GlanceGuard)
+@UseGuards(TokenGuard)
 export class GlanceMembersController {
   constructor(private readonly members: ImageMembersService) {}
 

@@ -1,12 +1,13 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
 import { RouteNotFoundError } from '../../shared/request-errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { GlanceGuard, NoBodyGuard } from '../glance.guard.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { NoBodyGuard } from '../no-body.guard.js';
 import { SCHEMAS } from './schema-documents.js';
 
 /** @see Image API v2, "Image Schemas" */
 @Controller(`${GLANCE_MOUNT}/v2/schemas`)
-@UseGuards(GlanceGuard, NoBodyGuard)
+@UseGuards(TokenGuard, NoBodyGuard)
 export class GlanceSchemasController {
   @Get(':name')
   show(@Param('name') name: string) {

@@ -3,11 +3,12 @@ import { ImageDataService, type ImageStore } from '../../../modules/images/index
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { GlanceGuard, NoBodyGuard } from '../glance.guard.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { NoBodyGuard } from '../no-body.guard.js';
 
 /** @see Image API v2, "Stores" */
 @Controller(`${GLANCE_MOUNT}/v2/info/stores`)
-@UseGuards(GlanceGuard, NoBodyGuard)
+@UseGuards(TokenGuard, NoBodyGuard)
 export class GlanceStoresController {
   constructor(private readonly data: ImageDataService) {}
 

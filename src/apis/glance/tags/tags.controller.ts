@@ -3,12 +3,13 @@ import { ImagesService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { GlanceGuard, NoBodyGuard } from '../glance.guard.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { NoBodyGuard } from '../no-body.guard.js';
 import { checkAttribute } from '../images/image-attributes.js';
 
 /** @see Image API v2, "Image tags" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/tags/:tag`)
-@UseGuards(GlanceGuard, NoBodyGuard)
+@UseGuards(TokenGuard, NoBodyGuard)
 export class GlanceTagsController {
   constructor(private readonly images: ImagesService) {}
 
