@@ -20,6 +20,12 @@ import { FileRemover } from './file-remover.js';
 import type { CompleteFile } from './stored-file.entity.js';
 import { StoredFilesRepository } from './stored-files.repository.js';
 
+/** Looks at bytes on their way to a store. */
+export interface ByteProbe {
+  /** Is shown every chunk in order and must not write into it. May refuse by throwing or rejecting; may be called again then. */
+  write(chunk: Buffer): void | Promise<void>;
+}
+
 /** How the bytes of a new file come. */
 export interface StoreFile {
   /** Default: the first configured store. */
@@ -33,6 +39,8 @@ export interface StoreFile {
   readonly expectedMd5?: string;
   /** Also compute the sha256. */
   readonly sha256?: boolean;
+  /** Sees the bytes before they are stored; what it throws fails the write. */
+  readonly probe?: ByteProbe;
   readonly signal?: AbortSignal;
   /** Called in the transaction that makes the file known, before any byte flows: whoever waits for it notes its id. */
   readonly onBegin?: (fileId: string) => Promise<void>;
@@ -76,7 +84,7 @@ export class FileWriter implements OnApplicationShutdown {
     const file = await this.begin(id, options.charge ? projectId : null, store.description.id, objectKey, options);
     try {
       const stream = this.hashing.start(options.sha256 ? ['md5', 'sha512', 'sha256'] : ['md5', 'sha512'], {
-        beforeBytes: (totalBytes) => this.admit(file, totalBytes, options),
+        beforeBytes: (totalBytes, chunk) => this.admit(file, totalBytes, chunk, options),
       });
       this.keepLease(id, stream);
       const { sizeBytes, signal } = options;
@@ -115,11 +123,17 @@ export class FileWriter implements OnApplicationShutdown {
     });
   }
 
-  private admit(file: Writing, totalBytes: number, options: StoreFile): void | Promise<void> {
+  private admit(file: Writing, totalBytes: number, chunk: Buffer, options: StoreFile): void | Promise<void> {
     if (options.maxBytes !== undefined && totalBytes > options.maxBytes) throw new FileTooLargeError(options.maxBytes);
     if (options.sizeBytes !== undefined && totalBytes > options.sizeBytes) {
       throw new SizeMismatchError(options.sizeBytes, totalBytes);
     }
+    // Before room is made for it: what is refused needs none.
+    const looked = options.probe?.write(chunk);
+    return looked ? looked.then(() => this.makeRoom(file, totalBytes)) : this.makeRoom(file, totalBytes);
+  }
+
+  private makeRoom(file: Writing, totalBytes: number): void | Promise<void> {
     if (file.projectId !== null && totalBytes > file.reservedBytes) return this.reserveUpTo(file, totalBytes);
   }
 

@@ -20,5 +20,5 @@ export {
   type ArtifactWithFile,
   type ReferenceChecker,
 } from './artifacts.service.js';
-export type { StoreFile } from './file-writer.js';
+export type { ByteProbe, StoreFile } from './file-writer.js';
 export { type CompleteFile, StoredFile, type StoredFileState } from './stored-file.entity.js';

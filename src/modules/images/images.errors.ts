@@ -82,6 +82,14 @@ export class ImageBusyError extends ConflictError {
   }
 }
 
+/** The data could not be judged by what the image said before. */
+export class ImageChangedError extends ConflictError {
+  override readonly code = 'images.changed';
+  constructor(imageId: string) {
+    super(`Image ${imageId} was changed while the transfer of its data began; try again`, { imageId });
+  }
+}
+
 /** The image was deleted while its data was arriving. */
 export class ImageGoneError extends GoneError {
   override readonly code = 'images.gone';

@@ -5,6 +5,7 @@ import { TenancyModule } from '../tenancy/index.js';
 import { DeletedImagesRepository } from './deleted/deleted-images.repository.js';
 import { DeletedImagesService } from './deleted/deleted-images.service.js';
 import { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
+import { ImageContentService } from './content/image-content.service.js';
 import { ImageDataService } from './data/image-data.service.js';
 import { Image } from './image.entity.js';
 import { ImageListRepository } from './image-list.repository.js';
@@ -25,6 +26,7 @@ import { ImageMembersService } from './members/image-members.service.js';
   providers: [
     ImagesService,
     ImageDataService,
+    ImageContentService,
     ImageMembersService,
     ImageRemovalService,
     DeletedImagesService,
@@ -47,6 +49,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageRegistrationService,
     ImagesService,
     ImageDataService,
+    ImageContentService,
     ImageMembersService,
     ImageRemovalService,
   ],

@@ -159,13 +159,18 @@ export class ImagesRepository {
    * Makes an image `active` with a complete file, if it still waits for this very file; null if not. The reference to
    * the file is the caller's to count.
    */
-  async finishUpload(id: string, file: CompleteFile): Promise<Image | null> {
-    return this.activateWhere(id, file, `status = 'saving' AND upload_file_id = $2 AND deleted_at IS NULL`);
+  async finishUpload(id: string, file: CompleteFile, virtualSizeBytes: number | null): Promise<Image | null> {
+    return this.activateWhere(
+      id,
+      file,
+      virtualSizeBytes,
+      `status = 'saving' AND upload_file_id = $2 AND deleted_at IS NULL`,
+    );
   }
 
-  /** Makes a locked image `active` with a complete file. The reference to the file is the caller's to count. */
+  /** Makes a locked image `active` with a complete file of a raw disk. The reference to it is the caller's to count. */
   async activate(id: string, file: CompleteFile): Promise<Image> {
-    return (await this.activateWhere(id, file, 'true'))!;
+    return (await this.activateWhere(id, file, file.sizeBytes, 'true'))!;
   }
 
   /** Takes an image back to `queued` if it still waits for this very file. */
@@ -323,19 +328,22 @@ export class ImagesRepository {
     }
   }
 
-  private async activateWhere(id: string, file: CompleteFile, condition: string): Promise<Image | null> {
-    // A raw disk is as large as its file; of other formats nothing is known without reading their headers.
+  private async activateWhere(
+    id: string,
+    file: CompleteFile,
+    virtualSizeBytes: number | null,
+    condition: string,
+  ): Promise<Image | null> {
     const row = await this.database.one<Image>(
       `WITH activated AS (
          UPDATE images i SET status = 'active', size_bytes = $3, md5 = $4, hash_algorithm = 'sha512', hash_value = $5,
-           virtual_size_bytes = CASE WHEN disk_format = 'raw' AND container_format = 'bare' THEN $3::bigint END,
-           store_ids = ARRAY[$6], primary_file_id = $2, upload_file_id = NULL, version = version + 1, updated_at = now()
+           virtual_size_bytes = $7, store_ids = ARRAY[$6], primary_file_id = $2, upload_file_id = NULL, version = version + 1, updated_at = now()
          WHERE id = $1 AND ${condition}
          RETURNING i.*),
        copied AS (
          INSERT INTO image_copies (image_id, store_id, stored_file_id) SELECT id, $6, $2 FROM activated)
        SELECT ${IMAGE_COLUMNS} FROM activated i`,
-      [id, file.id, file.sizeBytes, file.md5, file.sha512, file.storeId],
+      [id, file.id, file.sizeBytes, file.md5, file.sha512, file.storeId, virtualSizeBytes],
     );
     return row && toImage(row);
   }

@@ -1,3 +1,4 @@
+export { type ContentProbe, type ContentVerdict, ImageContentService } from './content/image-content.service.js';
 export { ImageDataService, type ImageDownload, type ImageStore } from './data/image-data.service.js';
 export { ImageRestoreConflictError } from './deleted/deleted-images.errors.js';
 export { DeletedImagesService } from './deleted/deleted-images.service.js';
@@ -10,6 +11,7 @@ export { hasData, IMAGE_STATUSES, type ImageStatus } from './image-status.js';
 export {
   ImageActionForbiddenError,
   ImageBusyError,
+  ImageChangedError,
   ImageDeactivatedError,
   ImageForbiddenError,
   ImageFormatFixedError,

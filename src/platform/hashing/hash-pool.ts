@@ -62,8 +62,8 @@ export class HashPool {
   /**
    * Starts computing digests of one stream.
    *
-   * @param beforeBytes called before each chunk goes on, with the number of bytes that have come including it; what it
-   *   returns is awaited (backpressure), and if it fails, the stream fails with that error
+   * @param beforeBytes called before each chunk goes on, with the number of bytes that have come including it and with the
+   *   chunk; what it returns is awaited (backpressure), and if it fails, the stream fails with that error
    */
   start(algorithms: readonly HashAlgorithm[], options: { beforeBytes?: BeforeBytes } = {}): StreamHasher {
     return new StreamHasher(this.open(algorithms), options.beforeBytes);

@@ -2,8 +2,11 @@ import { Transform, finished, type Readable, type TransformCallback } from 'node
 import { ChunkBatch } from '../../common/chunk-batch.js';
 import { SLOT_BYTES, type DigestChannel, type HashAlgorithm } from './digest-channel.js';
 
-/** Called before bytes go on; `totalBytes` counts all that came, including those. May refuse by throwing or rejecting. */
-export type BeforeBytes = (totalBytes: number) => void | Promise<void>;
+/**
+ * Called before `chunk` goes on; `totalBytes` counts all that came, including it. May refuse by throwing or rejecting, and
+ * must not write into it.
+ */
+export type BeforeBytes = (totalBytes: number, chunk: Buffer) => void | Promise<void>;
 
 /** What is known of a stream that ended well: its length and the digests that were asked for, in lower-case hex. */
 export type Digests = { readonly sizeBytes: number } & Readonly<Partial<Record<HashAlgorithm, string>>>;
@@ -95,7 +98,7 @@ export class StreamHasher extends Transform {
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     this.total += chunk.length;
     try {
-      const admitted = this.beforeBytes?.(this.total);
+      const admitted = this.beforeBytes?.(this.total, chunk);
       if (admitted) admitted.then(() => this.hashAndPass(chunk, done)).catch(done);
       else this.hashAndPass(chunk, done);
     } catch (error) {

@@ -106,6 +106,46 @@ describe('storing a file', () => {
     expect((await kiln.bytes(alice)).ledger).toBe(0);
   });
 
+  it('shows a probe every byte in order', async () => {
+    const content = Buffer.from(Array.from({ length: 300_000 }, (_, index) => index % 251));
+    const seen: Buffer[] = [];
+    const file = await kiln.artifacts.storeFile(alice.projectId, streamOf(content, 7_000), {
+      charge: false,
+      probe: {
+        // Now at once and now later, as a probe may.
+        write: (chunk) => (seen.push(chunk) % 2 === 0 ? Promise.resolve() : undefined),
+      },
+    });
+
+    expect(Buffer.concat(seen).equals(content)).toBe(true);
+    expect((await buffer(await kiln.artifacts.open(file))).equals(content)).toBe(true);
+  });
+
+  it.each([
+    [
+      'throws',
+      (refusal: Error) => {
+        throw refusal;
+      },
+    ],
+    ['rejects', (refusal: Error) => Promise.reject(refusal)],
+  ])('leaves nothing when its probe %s', async (_how, refuse) => {
+    const actor = await kiln.actor();
+    const before = { objects: await objects(), rows: await rows() };
+    const refusal = new Error('not what was said');
+    let seenBytes = 0;
+    const write = (chunk: Buffer) => ((seenBytes += chunk.length) > 100_000 ? refuse(refusal) : undefined);
+
+    await expect(
+      kiln.artifacts.storeFile(actor.projectId, streamOf(bytes(MEBIBYTE)), { charge: true, probe: { write } }),
+    ).rejects.toBe(refusal);
+
+    expect({ objects: await objects(), rows: await rows() }).toEqual(before);
+    expect(await kiln.bytes(actor)).toEqual({ ledger: 0, files: 0 });
+    // The rest was not read, beyond what was on its way.
+    expect(seenBytes).toBeLessThan(MEBIBYTE);
+  });
+
   it.each([
     ['announced', true],
     ['unknown', false],

@@ -9,8 +9,10 @@ import type { ByteRange } from '../../../platform/object-store/object-store.js';
 import { ObjectStores } from '../../../platform/object-store/object-stores.js';
 import { ArtifactsService, type CompleteFile, WriteLeaseLostError } from '../../artifacts/index.js';
 import { Actor, Ledger, LimitExceededError } from '../../tenancy/index.js';
+import { type ContentVerdict, ImageContentService } from '../content/image-content.service.js';
 import type { Image } from '../image.entity.js';
 import {
+  ImageChangedError,
   ImageFormatsMissingError,
   ImageGoneError,
   ImageNotFoundError,
@@ -45,6 +47,7 @@ export class ImageDataService {
     private readonly images: ImagesRepository,
     private readonly policy: ImagesPolicy,
     private readonly artifacts: ArtifactsService,
+    private readonly content: ImageContentService,
     private readonly objects: ObjectStores,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
@@ -67,24 +70,28 @@ export class ImageDataService {
    * @throws ImageNotFoundError, ImageForbiddenError
    * @throws ImageStatusConflictError the image is not `queued`; of two uploads at once one proceeds
    * @throws ImageFormatsMissingError
+   * @throws ImageChangedError its formats changed while the upload began
+   * @throws anything that the probe of `ImageContentService` throws: the data is not what the image says it is
    * @throws ImageGoneError the image was deleted while its bytes came
    */
   async upload(actor: Actor, imageId: string, body: Readable, upload: UploadImage = {}): Promise<Image> {
     await this.checkRoom(actor, upload.sizeBytes);
     if (upload.storeId !== undefined && !this.objects.find(upload.storeId)) throw new UnknownStoreError(upload.storeId);
     const { image } = await this.getForUpload(actor, imageId, false);
+    const probe = await this.content.probe(image);
     let fileId: string | null = null;
     try {
       const file = await this.artifacts.storeFile(image.projectId, body, {
         ...upload,
         charge: true,
         maxBytes: this.config.images.sizeMaxBytes,
+        probe,
         onBegin: async (id) => {
           await this.begin(actor, image, id);
           fileId = id;
         },
       });
-      return await this.finish(actor, imageId, file);
+      return await this.finish(actor, imageId, file, await probe.finish());
     } catch (error) {
       if (fileId !== null) await this.giveUp(actor, imageId, fileId);
       // A delete takes the file away from under its writer.
@@ -162,14 +169,15 @@ export class ImageDataService {
     const { image } = await this.getForUpload(actor, seen.id, true);
     // It changed hands since the room was reserved.
     if (image.projectId !== seen.projectId) throw new ImageNotFoundError(seen.id);
+    if (!this.content.judgesAlike(image, seen)) throw new ImageChangedError(seen.id);
     await this.ledger.reserve(image.projectId, 'uploads', 1);
     await this.images.beginUpload(image.id, fileId);
     await this.record('image.upload_started', actor, image);
   }
 
-  private finish(actor: Actor, imageId: string, file: CompleteFile): Promise<Image> {
+  private finish(actor: Actor, imageId: string, file: CompleteFile, verdict: ContentVerdict): Promise<Image> {
     return this.uow.run(async () => {
-      const image = await this.images.finishUpload(imageId, file);
+      const image = await this.images.finishUpload(imageId, file, verdict.virtualSizeBytes);
       if (!image) throw new ImageGoneError(imageId);
       await this.artifacts.reference(file.id);
       await this.ledger.release(image.projectId, 'uploads', 1);
