@@ -4,6 +4,7 @@ import { CreateImages1767225720000 } from './1767225720000-create-images.js';
 import { CreateRecipesAndKeys1767225780000 } from './1767225780000-create-recipes-and-keys.js';
 import { CreateJobs1767225840000 } from './1767225840000-create-jobs.js';
 import { CreateEvents1767225900000 } from './1767225900000-create-events.js';
+import { WidenJobs1767226060000 } from './1767226060000-widen-jobs.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   CreateRecipesAndKeys1767225780000,
   CreateJobs1767225840000,
   CreateEvents1767225900000,
+  WidenJobs1767226060000,
 ];

@@ -41,6 +41,43 @@ const url =
     return value.replace(/\/+$/, '');
   };
 
+const names = (value: string): string[] =>
+  value
+    .split(',')
+    .map((name) => name.trim())
+    .filter(Boolean);
+
+/** Some of the words, or the word `none`. */
+const listOf =
+  <T extends string>(...words: T[]) =>
+  (value: string): T[] => {
+    if (value.trim() === 'none') return [];
+    const unknown = names(value).find((name) => !(words as string[]).includes(name));
+    if (unknown !== undefined) throw new Error(`${unknown} is none of ${words.join(', ')}`);
+    return words.filter((word) => names(value).includes(word));
+  };
+
+const jsonObject =
+  <T>(parse: (value: unknown) => T) =>
+  (text: string): Readonly<Record<string, T>> => {
+    let found: unknown;
+    try {
+      found = JSON.parse(text);
+    } catch {
+      throw new Error('must be a JSON object');
+    }
+    if (typeof found !== 'object' || found === null || Array.isArray(found)) throw new Error('must be a JSON object');
+    return Object.fromEntries(
+      Object.entries(found).map(([key, value]) => {
+        try {
+          return [key, parse(value)];
+        } catch (error) {
+          throw new Error(`${key}: ${(error as Error).message}`, { cause: error });
+        }
+      }),
+    );
+  };
+
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `36h`, `7d`, `90s`; milliseconds. */
@@ -208,6 +245,28 @@ export const SETTINGS = {
     'Largest image file in bytes.',
     String(2 ** 40),
   ),
+  importMethods: setting(
+    'KILN_IMPORT_METHODS',
+    listOf('glance-direct', 'web-download', 'glance-download', 'copy-image'),
+    'Comma list of the import methods that are offered; none: images cannot be imported.',
+    'glance-direct,web-download,glance-download,copy-image',
+  ),
+  importConcurrency: setting('KILN_IMPORT_CONCURRENCY', integer(1, 64), 'Imports that one worker runs at once.', '4'),
+  importInjectProperties: setting(
+    'KILN_IMPORT_INJECT_PROPERTIES',
+    jsonObject((value) => {
+      if (typeof value !== 'string') throw new Error('must be a text');
+      return value;
+    }),
+    'JSON object of properties that an import adds to the image.',
+    '{}',
+  ),
+  importInjectIgnoreRoles: setting(
+    'KILN_IMPORT_INJECT_IGNORE_ROLES',
+    names,
+    'Comma list of roles whose imports get no properties from KILN_IMPORT_INJECT_PROPERTIES.',
+    'admin',
+  ),
   imsOpenProject: setting(
     'KILN_IMS_OPEN_PROJECT',
     text,
@@ -230,11 +289,7 @@ export const SETTINGS = {
   ),
   imsDistributions: setting(
     'KILN_IMS_DISTRIBUTIONS',
-    (value) =>
-      value
-        .split(',')
-        .map((name) => name.trim())
-        .filter(Boolean),
+    names,
     'Comma list of linux distributions a recipe may name beside sles12, sles15 and centos7.',
     'opensuse-leap15,rocky9,debian12,ubuntu2404',
   ),

@@ -6,6 +6,9 @@ type Parsed = {
   [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T | undefined : never;
 };
 
+/** How an image's data may be fetched for it. */
+export type ImportMethod = NonNullable<Parsed['importMethods']>[number];
+
 /** Every setting in force, frozen. Injected; nothing else reads the environment. */
 export class Config {
   readonly role: 'all' | 'api' | 'worker';
@@ -21,6 +24,12 @@ export class Config {
   /** Milliseconds; null: for ever; 0: not at all. */
   readonly deletedRetentionMs: number | null;
   readonly images: { readonly sizeMaxBytes: number };
+  readonly imports: {
+    readonly methods: readonly ImportMethod[];
+    readonly concurrency: number;
+    readonly injectProperties: Readonly<Record<string, string>>;
+    readonly injectIgnoreRoles: readonly string[];
+  };
   readonly ims: {
     readonly openProject: string | undefined;
     readonly sshSubnet: string;
@@ -55,6 +64,12 @@ export class Config {
     this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds! };
     this.deletedRetentionMs = parsed.deletedRetention!;
     this.images = { sizeMaxBytes: parsed.imageSizeMaxBytes! };
+    this.imports = {
+      methods: parsed.importMethods!,
+      concurrency: parsed.importConcurrency!,
+      injectProperties: parsed.importInjectProperties!,
+      injectIgnoreRoles: parsed.importInjectIgnoreRoles!,
+    };
     this.ims = {
       openProject: parsed.imsOpenProject,
       sshSubnet: parsed.imsSshSubnet!,

@@ -15,7 +15,7 @@ import { RecipesModule } from '../modules/recipes/index.js';
 import { EventDispatcher } from '../platform/events/event-dispatcher.js';
 import { Log } from '../platform/logging/log.js';
 import { AbandonedWritesSweep } from './abandoned-writes.sweep.js';
-import { BuildProcessor } from './build.processor.js';
+import { JobsProcessor } from './jobs.processor.js';
 import { PurgeEventsSweep } from './events.sweep.js';
 import { BuildLeftoversSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
 import {
@@ -50,7 +50,7 @@ class AllSweeps {
 export class WorkersModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
     private readonly builder: Builder,
-    private readonly processor: BuildProcessor,
+    private readonly processor: JobsProcessor,
     private readonly events: EventDispatcher,
     private readonly sweepRunner: SweepRunner,
     private readonly sweeps: AllSweeps,
@@ -71,7 +71,7 @@ export class WorkersModule implements OnApplicationBootstrap, BeforeApplicationS
         IdentityModule,
       ],
       providers: [
-        BuildProcessor,
+        JobsProcessor,
         SweepRunner,
         ...SWEEPS,
         { provide: AllSweeps, useFactory: (...sweeps: Sweep[]) => new AllSweeps(sweeps), inject: SWEEPS },

@@ -1,7 +1,7 @@
 export * from './builder.js';
 export { JobRunner, MOST_ATTEMPTS } from './execution/job-runner.js';
 export { JobLogsService, type LogEvent } from './job-logs.service.js';
-export { BUILDS_QUEUE, JobQueue } from './job-queue.js';
+export { BUILDS_QUEUE, JobQueue, TRANSFERS_QUEUE } from './job-queue.js';
 export {
   type ActivePhase,
   type FinalStatus,

@@ -3,8 +3,8 @@ import { Outbox } from '../../platform/events/outbox.js';
 import { Log } from '../../platform/logging/log.js';
 import { ArtifactsService } from '../artifacts/index.js';
 import { Ledger } from '../tenancy/index.js';
-import type { Job } from './job.entity.js';
-import { type FinalStatus, hasEnded, mayBecome } from './job-state.js';
+import type { Job, JobInput } from './job.entity.js';
+import { type FinalStatus, hasEnded, type JobType, mayBecome } from './job-state.js';
 import { JobEndedError } from './jobs.errors.js';
 import { JobsRepository } from './jobs.repository.js';
 import type { JobCause } from './jobs.types.js';
@@ -15,13 +15,21 @@ export interface Ending {
   /** Why, unless it succeeded. */
   readonly cause: JobCause | null;
   readonly resultantImageId?: string;
+  readonly result?: JobInput;
+  /** The last word on where it is. */
+  readonly message?: string;
   /** The job is deleted with it. */
   readonly deleted?: boolean;
 }
 
+/** Gives back what only jobs of some types hold, in the transaction that ends one of them. */
+export type EndingHook = (job: Job, ending: Ending) => Promise<void>;
+
 /** The one place where jobs end, whoever ends them: everything that a job holds is given back in the same transaction. */
 @Injectable()
 export class JobEndings {
+  private readonly hooks = new Map<JobType, EndingHook>();
+
   constructor(
     private readonly jobs: JobsRepository,
     private readonly ledger: Ledger,
@@ -29,6 +37,11 @@ export class JobEndings {
     private readonly outbox: Outbox,
     private readonly log: Log,
   ) {}
+
+  /** Lets the work of some types of jobs give back what such a job holds. Call at start, in every process. */
+  onEnd(jobTypes: readonly JobType[], hook: EndingHook): void {
+    jobTypes.forEach((type) => this.hooks.set(type, hook));
+  }
 
   /**
    * Ends a job that the open transaction has locked. An execution of it that still runs cannot write any more, and stops
@@ -38,7 +51,8 @@ export class JobEndings {
    */
   async end(job: Job, ending: Ending, actorId: string | null): Promise<void> {
     if (!mayBecome(job.status, ending.status)) throw new JobEndedError(job.id, job.status);
-    await this.jobs.end(job.id, ending.status, ending.cause, ending.resultantImageId ?? null, ending.deleted ?? false);
+    await this.hooks.get(job.jobType)?.(job, ending);
+    await this.jobs.end(job.id, ending.status, ending);
     await this.ledger.release(job.projectId, job.status === 'queued' ? 'queued_jobs' : 'running_jobs', 1);
     if (job.recipeFileId !== null) await this.letGo(job.recipeFileId);
     // What an image refers to by now stays.

@@ -2,10 +2,15 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { EventDispatcher } from '../../platform/events/event-dispatcher.js';
 import { TaskQueue } from '../../platform/queue/task-queue.js';
 import { Ledger } from '../tenancy/index.js';
-import { JobExecutionsRepository } from './execution/job-executions.repository.js';
+import { JobExecutionsRepository, type QueuedJob } from './execution/job-executions.repository.js';
+import type { JobType } from './job-state.js';
 
-/** The queue that carries ids of jobs to build. */
+/** Carries ids of jobs to build. */
 export const BUILDS_QUEUE = 'builds';
+/** Carries ids of jobs that move bytes, which must not wait for builds that take an hour. */
+export const TRANSFERS_QUEUE = 'transfers';
+
+const BUILDS: ReadonlySet<JobType> = new Set<JobType>(['create', 'customize']);
 
 /** How many lost tasks one look finds; the oldest first, so that later looks find the rest in order. */
 const AT_ONCE = 100;
@@ -25,8 +30,8 @@ export class JobQueue implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.events.on('job.created', ({ nounId }) => this.enqueue(nounId));
-    this.events.on('job.requeued', ({ nounId, id }) => this.enqueue(nounId, `event-${id}`));
+    this.events.on('job.created', ({ nounId, data }) => this.enqueue(toQueued(nounId, data)));
+    this.events.on('job.requeued', ({ nounId, data, id }) => this.enqueue(toQueued(nounId, data), `event-${id}`));
     for (const status of ['succeeded', 'failed', 'cancelled']) {
       this.events.on(`job.${status}`, async ({ projectId, id }) => {
         if (projectId !== null) await this.enqueueWaiting(projectId, `event-${id}`);
@@ -38,8 +43,9 @@ export class JobQueue implements OnModuleInit {
    * @param reason tells apart tasks that must not be folded into one that is being handled at this moment, whose handler
    *   has perhaps already seen that there is nothing to do
    */
-  async enqueue(jobId: string, reason?: string): Promise<void> {
-    await this.queue.add(BUILDS_QUEUE, jobId, reason === undefined ? jobId : `${jobId}-${reason}`);
+  async enqueue({ id, jobType }: QueuedJob, reason?: string): Promise<void> {
+    const queue = BUILDS.has(jobType) ? BUILDS_QUEUE : TRANSFERS_QUEUE;
+    await this.queue.add(queue, id, reason === undefined ? id : `${id}-${reason}`);
   }
 
   /** A job of the project has ended: those that waited for its place may start. */
@@ -49,14 +55,18 @@ export class JobQueue implements OnModuleInit {
     if (usage?.maximum == null) return;
     const places = Math.min(usage.maximum - usage.used, MOST_KICKED);
     if (places <= 0) return;
-    for (const jobId of await this.executions.findQueuedOf(projectId, places)) await this.enqueue(jobId, reason);
+    for (const job of await this.executions.findQueuedOf(projectId, places)) await this.enqueue(job, reason);
   }
 
   /** Puts jobs back on the queue whose executions have gone silent, or whose tasks were lost. */
   async recover(): Promise<void> {
-    for (const { id, fencingNumber } of await this.executions.findExpired(AT_ONCE)) {
-      await this.enqueue(id, `after-${fencingNumber}`);
+    for (const job of await this.executions.findExpired(AT_ONCE)) {
+      await this.enqueue(job, `after-${job.fencingNumber}`);
     }
-    for (const id of await this.executions.findQueued(AT_ONCE)) await this.enqueue(id);
+    for (const job of await this.executions.findQueued(AT_ONCE)) await this.enqueue(job);
   }
+}
+
+function toQueued(id: string, { jobType }: Readonly<Record<string, unknown>>): QueuedJob {
+  return { id, jobType: jobType as JobType };
 }

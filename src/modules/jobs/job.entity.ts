@@ -13,7 +13,9 @@ export interface SshContainer {
   readonly jail: boolean;
 }
 
-/** Work done in the background that makes an image. What it needs was copied when it was accepted. */
+export type JobInput = Readonly<Record<string, unknown>>;
+
+/** Work done in the background on an image. What it needs was copied when it was accepted. */
 @Entity('jobs')
 export class Job {
   @PrimaryColumn('uuid')
@@ -63,8 +65,9 @@ export class Job {
   @Column('text', { name: 'public_key', nullable: true })
   publicKey: string | null;
 
-  @Column('text')
-  arch: string;
+  /** Of the image that a build makes. */
+  @Column('text', { nullable: true })
+  arch: string | null;
 
   @Column('boolean', { name: 'require_dkms' })
   requireDkms: boolean;
@@ -104,8 +107,8 @@ export class Job {
   recipeFileId: string | null;
 
   /** Chosen with the job, so that a second execution makes the same image. */
-  @Column('uuid', { name: 'target_image_id' })
-  targetImageId: string;
+  @Column('uuid', { name: 'target_image_id', nullable: true })
+  targetImageId: string | null;
 
   @Column('uuid', { name: 'resultant_image_id', nullable: true })
   resultantImageId: string | null;
@@ -113,6 +116,21 @@ export class Job {
   /** Files that executions have stored and that no image refers to yet; empty once the job has ended. */
   @Column('uuid', { name: 'result_file_ids', array: true })
   resultFileIds: readonly string[];
+
+  /** What a job that builds nothing is to do, in the words of its work; never a secret. */
+  @Column('jsonb', { nullable: true })
+  input: JobInput | null;
+
+  @Column('jsonb', { nullable: true })
+  result: JobInput | null;
+
+  /** One sentence on where it is. */
+  @Column('text', { nullable: true })
+  message: string | null;
+
+  /** The request that asked for it. */
+  @Column('text', { name: 'request_id', nullable: true })
+  requestId: string | null;
 
   @Column('text', { name: 'cause_code', nullable: true })
   causeCode: string | null;

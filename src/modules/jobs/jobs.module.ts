@@ -7,8 +7,10 @@ import { ImagesModule } from '../images/index.js';
 import { KeysModule } from '../keys/index.js';
 import { RecipesModule } from '../recipes/index.js';
 import { TenancyModule } from '../tenancy/index.js';
+import { BuildWork } from './builds/build-work.js';
 import { JobExecutionsRepository } from './execution/job-executions.repository.js';
 import { JobRunner } from './execution/job-runner.js';
+import { type JobWork, JobWorks } from './execution/job-work.js';
 import { JobEndings } from './job-endings.js';
 import { JobLogsRepository } from './job-logs.repository.js';
 import { JobLogsService } from './job-logs.service.js';
@@ -17,6 +19,9 @@ import { JobSignals } from './job-signals.js';
 import { Job } from './job.entity.js';
 import { JobsRepository } from './jobs.repository.js';
 import { JobsService } from './jobs.service.js';
+
+/** What jobs of every type do. */
+const WORKS = [BuildWork];
 
 const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSignals];
 
@@ -44,7 +49,11 @@ export class JobExecutionModule {
     return {
       module: JobExecutionModule,
       imports: [builders, JobsModule, TenancyModule, ArtifactsModule, ImagesModule],
-      providers: [JobRunner],
+      providers: [
+        JobRunner,
+        ...WORKS,
+        { provide: JobWorks, useFactory: (...works: JobWork[]) => new JobWorks(works), inject: WORKS },
+      ],
       exports: [JobRunner, JobsModule, builders],
     };
   }

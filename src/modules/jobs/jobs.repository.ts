@@ -3,9 +3,10 @@ import { isUuid } from '../../common/ids.js';
 import { Database } from '../../platform/database/database.js';
 import type { Bindings } from '../../platform/database/keyset.js';
 import { type Conditions, KeysetReader, timeConditions } from '../../platform/database/keyset-reader.js';
+import type { Ending } from './job-endings.js';
 import type { Job } from './job.entity.js';
 import type { ActivePhase, FinalStatus } from './job-state.js';
-import type { JobCause, JobFilter, JobQuery, JobSortKey } from './jobs.types.js';
+import type { JobFilter, JobQuery, JobSortKey } from './jobs.types.js';
 
 const COLUMNS = `j.id, j.project_id AS "projectId", j.user_id AS "userId", j.face, j.job_type AS "jobType", j.status, j.phase,
   j.state, j.percent, j.recipe_id AS "recipeId", j.image_id AS "imageId", j.public_key_id AS "publicKeyId",
@@ -15,7 +16,8 @@ const COLUMNS = `j.id, j.project_id AS "projectId", j.user_id AS "userId", j.fac
   j.enable_debug AS "enableDebug", j.build_env_size_gib AS "buildEnvSizeGib", j.memory_gib AS "memoryGib",
   j.ssh_containers AS "sshContainers", j.recipe_type AS "recipeType", j.template_dictionary AS "templateDictionary",
   j.recipe_file_id AS "recipeFileId", j.target_image_id AS "targetImageId",
-  j.resultant_image_id AS "resultantImageId", j.result_file_ids AS "resultFileIds", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
+  j.resultant_image_id AS "resultantImageId", j.result_file_ids AS "resultFileIds",
+  j.input, j.result, j.message, j.request_id AS "requestId", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
   j.lease_owner AS "leaseOwner", j.lease_expires_at AS "leaseExpiresAt", j.fencing_number AS "fencingNumber", j.attempt,
   j.created_at AS "createdAt", j.updated_at AS "updatedAt", j.started_at AS "startedAt", j.finished_at AS "finishedAt",
   j.deleted_at AS "deletedAt"`;
@@ -64,6 +66,7 @@ export class JobsRepository {
         id: { sql: 'j.id', value: (job) => job.id },
         name: { sql: NAME_SQL, value: (job) => job.imageRootArchiveName ?? '' },
         created: { sql: 'j.created_at', value: (job) => job.createdAt },
+        // A list is of one face's jobs; those of the face that sorts by this all have one.
         arch: { sql: 'j.arch', value: (job) => job.arch },
         state: { sql: 'j.state', value: (job) => job.state },
         job_type: { sql: 'j.job_type', value: (job) => job.jobType },
@@ -158,17 +161,25 @@ export class JobsRepository {
   async end(
     id: string,
     status: FinalStatus,
-    cause: JobCause | null,
-    resultantImageId: string | null,
-    deleted: boolean,
+    ending: Pick<Ending, 'cause' | 'resultantImageId' | 'result' | 'message' | 'deleted'>,
   ): Promise<void> {
+    const { cause, resultantImageId, result, message, deleted } = ending;
     await this.database.run(
       `UPDATE jobs SET status = $2, phase = 'done', percent = NULL, cause_code = $3, cause_message = $4,
          resultant_image_id = coalesce($5, resultant_image_id), lease_owner = NULL, lease_expires_at = NULL,
          recipe_file_id = NULL, result_file_ids = '{}', finished_at = now(), updated_at = now(),
-         deleted_at = CASE WHEN $6 THEN now() END
+         deleted_at = CASE WHEN $6 THEN now() END, result = coalesce($7, result), message = coalesce($8, message)
        WHERE id = $1`,
-      [id, status, cause?.code ?? null, cause?.message ?? null, resultantImageId, deleted],
+      [
+        id,
+        status,
+        cause?.code ?? null,
+        cause?.message ?? null,
+        resultantImageId ?? null,
+        deleted ?? false,
+        result === undefined ? null : JSON.stringify(result),
+        message ?? null,
+      ],
       'jobs-end',
     );
   }

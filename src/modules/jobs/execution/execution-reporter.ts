@@ -6,12 +6,16 @@ import type { ActivePhase } from '../job-state.js';
 import type { Execution, JobExecutionsRepository } from './job-executions.repository.js';
 import type { JobLogWriter } from './job-log-writer.js';
 
-const PERCENT_MS = 1_000;
+const PROGRESS_MS = 1_000;
+
+interface Progress {
+  readonly percent: number | null;
+  readonly message: string | null;
+}
 
 /** Writes what an execution tells, in its name. */
 export class ExecutionReporter implements BuildReporter {
-  private latest: number | null = null;
-  private written: number | null = null;
+  private latest: Progress | null = null;
   private timer: NodeJS.Timeout | null = null;
 
   constructor(
@@ -27,7 +31,7 @@ export class ExecutionReporter implements BuildReporter {
   async phase(phase: BuildPhase): Promise<void> {
     // A percentage belongs to the phase it was told in.
     this.stop();
-    this.latest = this.written = null;
+    this.latest = null;
     const { id, projectId, jobType } = this.job;
     const next = toPhase(phase, jobType);
     await this.uow.run(async () => {
@@ -44,9 +48,15 @@ export class ExecutionReporter implements BuildReporter {
   }
 
   percent(percent: number): void {
-    if (!Number.isFinite(percent)) return;
-    this.latest = Math.min(100, Math.max(0, Math.round(percent)));
-    this.timer ??= setTimeout(() => void this.writePercent(), PERCENT_MS);
+    if (Number.isFinite(percent)) this.progress(percent, null);
+  }
+
+  /** Cheap; may be called often. @param percent null: nobody knows how much there is to do */
+  progress(percent: number | null, message: string | null): void {
+    const whole = percent === null ? null : Math.min(100, Math.max(0, Math.round(percent)));
+    if (whole === this.latest?.percent && message === this.latest.message) return;
+    this.latest = { percent: whole, message };
+    this.timer ??= setTimeout(() => void this.writeProgress(), PROGRESS_MS);
   }
 
   log(text: string): void {
@@ -58,13 +68,11 @@ export class ExecutionReporter implements BuildReporter {
     this.timer = null;
   }
 
-  private async writePercent(): Promise<void> {
+  private async writeProgress(): Promise<void> {
     this.timer = null;
-    const percent = this.latest;
-    if (percent === null || percent === this.written) return;
-    this.written = percent;
+    if (this.latest === null) return;
     try {
-      await this.executions.setPercent(this.execution, percent);
+      await this.executions.setProgress(this.execution, this.latest.percent, this.latest.message);
     } catch (error) {
       this.onFailure(error);
     }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/database/database.js';
 import type { Job } from '../job.entity.js';
-import type { ActivePhase } from '../job-state.js';
+import type { ActivePhase, JobType } from '../job-state.js';
 import { LeaseLostError } from '../jobs.errors.js';
 import { JOB_COLUMNS } from '../jobs.repository.js';
 
@@ -10,6 +10,9 @@ export interface Execution {
   readonly jobId: string;
   readonly fencingNumber: number;
 }
+
+/** A job that waits for a worker. */
+export type QueuedJob = Pick<Job, 'id' | 'jobType'>;
 
 /**
  * Statements of executions. Every write matches only while the execution holds its job: a newer one has a higher
@@ -72,8 +75,13 @@ export class JobExecutionsRepository {
   }
 
   /** @throws LeaseLostError */
-  setPercent(execution: Execution, percent: number): Promise<void> {
-    return this.write(execution, 'percent = $3', [percent], 'jobs-percent');
+  setProgress(execution: Execution, percent: number | null, message: string | null): Promise<void> {
+    return this.write(
+      execution,
+      'percent = $3, message = coalesce($4, message), updated_at = now()',
+      [percent, message],
+      'jobs-progress',
+    );
   }
 
   /** Remembers a file that is being stored for the result. @throws LeaseLostError */
@@ -125,34 +133,33 @@ export class JobExecutionsRepository {
   }
 
   /** Jobs whose executions have gone silent, longest first. */
-  findExpired(limit: number): Promise<{ id: string; fencingNumber: number }[]> {
+  findExpired(limit: number): Promise<{ id: string; jobType: JobType; fencingNumber: number }[]> {
     return this.database.query(
-      `SELECT id, fencing_number AS "fencingNumber" FROM jobs WHERE status = 'running' AND lease_expires_at < now()
+      `SELECT id, job_type AS "jobType", fencing_number AS "fencingNumber" FROM jobs WHERE status = 'running' AND lease_expires_at < now()
        ORDER BY lease_expires_at LIMIT $1`,
       [limit],
     );
   }
 
   /** The oldest queued jobs of projects that have room for another running one. */
-  async findQueued(limit: number): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }>(
-      `SELECT j.id FROM jobs j
+  findQueued(limit: number): Promise<QueuedJob[]> {
+    return this.database.query(
+      `SELECT j.id, j.job_type AS "jobType" FROM jobs j
        WHERE j.status = 'queued' AND j.created_at < now() - interval '2 seconds' AND NOT EXISTS (
          SELECT 1 FROM project_usage u
          WHERE u.project_id = j.project_id AND u.quantity = 'running_jobs' AND u.used >= u.maximum)
        ORDER BY j.created_at, j.id LIMIT $1`,
       [limit],
     );
-    return rows.map(({ id }) => id);
   }
 
   /** The oldest queued jobs of one project. */
-  async findQueuedOf(projectId: string, limit: number): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }>(
-      `SELECT id FROM jobs WHERE project_id = $1 AND status = 'queued' ORDER BY created_at, id LIMIT $2`,
+  findQueuedOf(projectId: string, limit: number): Promise<QueuedJob[]> {
+    return this.database.query(
+      `SELECT id, job_type AS "jobType" FROM jobs
+       WHERE project_id = $1 AND status = 'queued' ORDER BY created_at, id LIMIT $2`,
       [projectId, limit],
     );
-    return rows.map(({ id }) => id);
   }
 
   private async write(execution: Execution, set: string, values: readonly unknown[], name: string): Promise<void> {
