@@ -16,6 +16,7 @@ import { HealthChecks } from './common/health.js';
 import type { Config } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './platform/database/database.module.js';
+import { EgressModule } from './platform/egress/egress.module.js';
 import { EventsModule } from './platform/events/events.module.js';
 import { LoggingModule } from './platform/logging/logging.module.js';
 import { ObjectStoreModule } from './platform/object-store/object-store.module.js';
@@ -48,6 +49,7 @@ function platform({ config, databaseUrl, metrics }: Foundations) {
     QueueModule.forRoot(
       config.redisUrl ? { kind: 'redis', url: config.redisUrl } : { kind: 'postgres', url: databaseUrl },
     ),
+    EgressModule,
     EventsModule,
     ObjectStoreModule,
     BootstrapModule,

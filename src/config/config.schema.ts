@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+
 /**
  * The whole list of settings. `loadConfig` reads them once per process; nothing else looks at the environment.
  * `docs/operations/configuration.md` and `.env.example` are generated from it.
@@ -92,6 +94,41 @@ function parseRetention(value: string): number | null {
   if (value === 'never') return null;
   if (value === '0') return 0;
   return parseDuration(value);
+}
+
+const list = (value: string): string[] =>
+  value
+    .split(',')
+    .map((entry) => entry.trim().toLowerCase())
+    .filter(Boolean);
+
+function parseHosts(value: string): string[] {
+  return list(value).map((host) => {
+    if (!/^(\*\.)?[a-z0-9_.:-]+$/.test(host))
+      throw new Error(`${host} is no host name; write a.example.org or *.example.org`);
+    return host;
+  });
+}
+
+function parsePorts(value: string): number[] {
+  return list(value).map(integer(1, 65_535));
+}
+
+/** What the operator opens to addresses that users choose: one place, or all addresses of a network. */
+export type EgressOpening = { readonly host: string; readonly port: number } | { readonly cidr: string };
+
+function parseOpenings(value: string): EgressOpening[] {
+  return list(value).map((entry) => {
+    const [, address, bits] = /^([0-9a-f.:]+)\/(\d{1,3})$/.exec(entry) ?? [];
+    if (address !== undefined && isIP(address) > 0 && Number(bits) <= (isIP(address) === 4 ? 32 : 128)) {
+      return { cidr: entry };
+    }
+    const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+)):(\d{1,5})$/.exec(entry) ?? [];
+    if (port === undefined || (bracketed !== undefined && isIP(bracketed) !== 6)) {
+      throw new Error(`${entry} must be host:port or a network such as 10.0.0.0/8`);
+    }
+    return { host: bracketed ?? plain!, port: integer(1, 65_535)(port) };
+  });
 }
 
 export type StoreConfig =
@@ -325,5 +362,59 @@ export const SETTINGS = {
     integer(2 ** 20, Number.MAX_SAFE_INTEGER),
     'Address space in bytes that one process of a build may use; unset: no limit.',
   ),
+  egressAllow: setting(
+    'KILN_EGRESS_ALLOW',
+    parseOpenings,
+    'Comma list of host:port or networks (10.0.0.0/8) that addresses given by users may reach though they are not public.',
+  ),
+  egressSchemes: setting(
+    'KILN_EGRESS_SCHEMES',
+    (value) => {
+      const schemes = list(value);
+      if (!schemes.every((scheme) => scheme === 'http' || scheme === 'https'))
+        throw new Error('may hold http and https');
+      return schemes;
+    },
+    'Comma list of the only schemes that addresses given by users may have; unset: http,https less what is denied.',
+  ),
+  egressSchemesDenied: setting(
+    'KILN_EGRESS_SCHEMES_DENIED',
+    list,
+    'Comma list of schemes that addresses given by users may not have; not looked at where KILN_EGRESS_SCHEMES is set.',
+  ),
+  egressHosts: setting(
+    'KILN_EGRESS_HOSTS',
+    parseHosts,
+    'Comma list of the only hosts (a.example.org, *.example.org) that addresses given by users may name; unset: any.',
+  ),
+  egressHostsDenied: setting(
+    'KILN_EGRESS_HOSTS_DENIED',
+    parseHosts,
+    'Comma list of hosts that addresses given by users may not name; not looked at where KILN_EGRESS_HOSTS is set.',
+  ),
+  egressPorts: setting(
+    'KILN_EGRESS_PORTS',
+    parsePorts,
+    'Comma list of the only ports that addresses given by users may name; unset: 80,443, or any that is not denied.',
+  ),
+  egressPortsDenied: setting(
+    'KILN_EGRESS_PORTS_DENIED',
+    parsePorts,
+    'Comma list of ports that addresses given by users may not name; not looked at where KILN_EGRESS_PORTS is set.',
+  ),
+  egressConnectTimeout: setting(
+    'KILN_EGRESS_CONNECT_TIMEOUT',
+    parseDuration,
+    'Longest time to resolve a name and connect to it.',
+    '10s',
+  ),
+  egressIdleTimeout: setting(
+    'KILN_EGRESS_IDLE_TIMEOUT',
+    parseDuration,
+    'Longest time in which the other side sends nothing.',
+    '60s',
+  ),
+  egressTotalTimeout: setting('KILN_EGRESS_TOTAL_TIMEOUT', parseDuration, 'Longest time of one download.', '6h'),
+  egressRedirects: setting('KILN_EGRESS_REDIRECTS', integer(0, 20), 'Most redirects that are followed.', '5'),
   jobLease: setting('KILN_JOB_LEASE', parseDuration, 'How long a worker that stopped answering keeps its job.', '20s'),
 } as const;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { SETTINGS, type Setting, type StoreConfig } from './config.schema.js';
+import { type EgressOpening, SETTINGS, type Setting, type StoreConfig } from './config.schema.js';
 
 type Parsed = {
   [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T | undefined : never;
@@ -8,6 +8,27 @@ type Parsed = {
 
 /** How an image's data may be fetched for it. */
 export type ImportMethod = NonNullable<Parsed['importMethods']>[number];
+
+/** An allow-list that stands wins over the deny-list beside it; null: none stands. */
+interface AllowDeny<T> {
+  readonly allowed: readonly T[] | null;
+  readonly denied: readonly T[];
+}
+
+/** Where requests may go whose address a user or a remote answer chose, and how long they may take. */
+export interface EgressConfig {
+  readonly openings: readonly EgressOpening[];
+  readonly schemes: readonly string[];
+  readonly hosts: AllowDeny<string>;
+  readonly ports: AllowDeny<number>;
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly totalTimeoutMs: number;
+  readonly redirectsMax: number;
+}
+
+const EGRESS_SCHEMES = ['http', 'https'];
+const EGRESS_PORTS = [80, 443];
 
 /** Every setting in force, frozen. Injected; nothing else reads the environment. */
 export class Config {
@@ -39,6 +60,7 @@ export class Config {
     readonly jobMemoryGib: number;
     readonly distributions: readonly string[];
   };
+  readonly egress: EgressConfig;
   readonly builds: {
     readonly concurrency: number;
     readonly reposDir: string | undefined;
@@ -78,6 +100,20 @@ export class Config {
       buildEnvSizeGib: parsed.imsBuildEnvSize!,
       jobMemoryGib: parsed.imsJobMemSize!,
       distributions: ['sles12', 'sles15', 'centos7', ...parsed.imsDistributions!],
+    };
+    this.egress = {
+      openings: parsed.egressAllow ?? [],
+      schemes: parsed.egressSchemes ?? EGRESS_SCHEMES.filter((scheme) => !parsed.egressSchemesDenied?.includes(scheme)),
+      hosts: { allowed: parsed.egressHosts ?? null, denied: parsed.egressHostsDenied ?? [] },
+      // Who says which ports are closed means that the others are open.
+      ports: {
+        allowed: parsed.egressPorts ?? (parsed.egressPortsDenied ? null : EGRESS_PORTS),
+        denied: parsed.egressPortsDenied ?? [],
+      },
+      connectTimeoutMs: parsed.egressConnectTimeout!,
+      idleTimeoutMs: parsed.egressIdleTimeout!,
+      totalTimeoutMs: parsed.egressTotalTimeout!,
+      redirectsMax: parsed.egressRedirects!,
     };
     this.builds = {
       concurrency: parsed.buildConcurrency!,
