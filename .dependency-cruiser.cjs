@@ -106,13 +106,13 @@ module.exports = {
     },
     {
       name: 'shared-serves-every-face',
-      comment: 'apis/shared and apis/root (health, metrics) also log and count, so that no face has to.',
+      comment: 'apis/shared and apis/root (health, metrics) also log, count and limit, so that no face has to.',
       severity: 'error',
       from: { path: '^src/apis/(shared|root)/' },
       to: ours([
         '^src/apis/($1|shared)/',
         '^src/modules/[^/]+/index\\.ts$',
-        '^src/platform/(logging|telemetry)/',
+        '^src/platform/(logging|telemetry|rate-limit)/',
         ...COMMON,
       ]),
     },

@@ -5,6 +5,7 @@ import { CreateRecipesAndKeys1767225780000 } from './1767225780000-create-recipe
 import { CreateJobs1767225840000 } from './1767225840000-create-jobs.js';
 import { CreateEvents1767225900000 } from './1767225900000-create-events.js';
 import { WidenJobs1767226060000 } from './1767226060000-widen-jobs.js';
+import { CreateRateLimits1767226420000 } from './1767226420000-create-rate-limits.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -15,4 +16,5 @@ export const MIGRATIONS = [
   CreateJobs1767225840000,
   CreateEvents1767225900000,
   WidenJobs1767226060000,
+  CreateRateLimits1767226420000,
 ];

@@ -1,11 +1,12 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { ArtifactsFaceModule } from './apis/artifacts/artifacts-face.module.js';
 import { GlanceFaceModule } from './apis/glance/glance.module.js';
 import { IdentityFaceModule } from './apis/identity/identity-face.module.js';
 import { ImsFaceModule } from './apis/ims/ims.module.js';
 import { RootFaceModule } from './apis/root/root-face.module.js';
 import type { FaceRegistry } from './apis/shared/face-registry.js';
+import { RateLimitGuard } from './apis/shared/rate-limit.guard.js';
 import type { RouteTable } from './apis/shared/route-table.js';
 import { SharedApiModule } from './apis/shared/shared.module.js';
 import { WireExceptionFilter } from './apis/shared/wire-exception.filter.js';
@@ -21,6 +22,7 @@ import { EventsModule } from './platform/events/events.module.js';
 import { LoggingModule } from './platform/logging/logging.module.js';
 import { ObjectStoreModule } from './platform/object-store/object-store.module.js';
 import { QueueModule } from './platform/queue/queue.module.js';
+import { RateLimitModule } from './platform/rate-limit/rate-limit.module.js';
 import type { Metrics } from './platform/telemetry/metrics.js';
 import { TelemetryModule } from './platform/telemetry/telemetry.module.js';
 import { WorkersModule } from './workers/workers.module.js';
@@ -59,6 +61,7 @@ function platform({ config, databaseUrl, metrics }: Foundations) {
 function faces(foundations: Foundations) {
   return [
     SharedApiModule.forRoot(foundations.faces, foundations.routes),
+    RateLimitModule,
     RootFaceModule,
     IdentityFaceModule,
     GlanceFaceModule,
@@ -79,7 +82,13 @@ export class AppModule {
         ...(role === 'worker' ? [] : faces(foundations)),
         ...(role === 'api' ? [] : [WorkersModule.with(BuildersModule)]),
       ],
-      providers: role === 'worker' ? [] : [{ provide: APP_FILTER, useClass: WireExceptionFilter }],
+      providers:
+        role === 'worker'
+          ? []
+          : [
+              { provide: APP_FILTER, useClass: WireExceptionFilter },
+              { provide: APP_GUARD, useClass: RateLimitGuard },
+            ],
     };
   }
 }

@@ -12,6 +12,7 @@ export const ERROR_KINDS = [
   'gone',
   'too_large',
   'quota_exceeded',
+  'rate_limited',
   'unsupported',
   'unprocessable',
   'range_unsatisfiable',
@@ -88,6 +89,12 @@ export class TooLargeError extends KilnError {
 export class QuotaExceededError extends KilnError {
   override readonly kind = 'quota_exceeded' as const;
   readonly code: string = 'quota_exceeded';
+}
+
+/** More requests in a short time than one credential may send; `details.retryAfterSeconds` says when to try again. */
+export class RateLimitedError extends KilnError {
+  override readonly kind = 'rate_limited' as const;
+  readonly code: string = 'rate_limited';
 }
 
 /** The media type of a body, or a content's format, is not one that is taken. */

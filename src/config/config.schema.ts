@@ -270,6 +270,11 @@ export const SETTINGS = {
   ),
   bootstrapFile: setting('KILN_BOOTSTRAP_FILE', text, 'YAML file that declares projects, users, roles and limits.'),
   tokenTtlSeconds: setting('KILN_TOKEN_TTL_SECONDS', integer(60, 31_536_000), 'Life of a token in seconds.', '3600'),
+  rateLimit: setting(
+    'KILN_RATE_LIMIT',
+    integer(1, 1_000_000),
+    'Requests a second that one credential may send, counted over all processes; unset: no limit.',
+  ),
   deletedRetention: setting(
     'KILN_DELETED_RETENTION',
     parseRetention,

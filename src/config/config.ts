@@ -42,6 +42,8 @@ export class Config {
   readonly stores: readonly StoreConfig[];
   readonly bootstrapFile: string | undefined;
   readonly identity: { readonly tokenTtlSeconds: number };
+  /** Requests a second and credential; undefined: no limit. */
+  readonly rateLimit: number | undefined;
   /** Milliseconds; null: for ever; 0: not at all. */
   readonly deletedRetentionMs: number | null;
   readonly images: { readonly sizeMaxBytes: number };
@@ -84,6 +86,7 @@ export class Config {
     this.stores = parsed.stores ?? [{ id: 'default', type: 'file', path: join(this.dataDir, 'objects') }];
     this.bootstrapFile = parsed.bootstrapFile;
     this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds! };
+    this.rateLimit = parsed.rateLimit;
     this.deletedRetentionMs = parsed.deletedRetention!;
     this.images = { sizeMaxBytes: parsed.imageSizeMaxBytes! };
     this.imports = {

@@ -20,6 +20,7 @@ const STATUS = {
   gone: 410,
   too_large: 413,
   quota_exceeded: 413,
+  rate_limited: 429,
   unsupported: 415,
   range_unsatisfiable: 416,
   unavailable: 503,

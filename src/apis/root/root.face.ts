@@ -14,6 +14,7 @@ const STATUS = {
   gone: 410,
   too_large: 413,
   quota_exceeded: 413,
+  rate_limited: 429,
   unsupported: 415,
   range_unsatisfiable: 416,
   unprocessable: 422,

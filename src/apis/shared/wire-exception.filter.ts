@@ -37,7 +37,7 @@ export class WireExceptionFilter implements ExceptionFilter {
   private render(thrown: unknown, request: FastifyRequest): WireReply {
     const face = this.faces.forPath(pathOf(request.originalUrl));
     const error = this.toKilnError(thrown, request, face.bodyLimitBytes);
-    if (error) return face.renderError(error, request);
+    if (error) return withRetryAfter(face.renderError(error, request), error);
     this.log.error('a request failed unexpectedly', {
       error: thrown,
       method: request.method,
@@ -73,6 +73,13 @@ export class WireExceptionFilter implements ExceptionFilter {
     const known = allow.length > 0 && !allow.includes(request.method);
     return known ? new WrongMethodError(request.method, path, allow) : new RouteNotFoundError(path);
   }
+}
+
+/** Not of any dialect: HTTP's own word for when to come back. */
+function withRetryAfter(reply: WireReply, { details }: KilnError): WireReply {
+  const { retryAfterSeconds } = details;
+  if (typeof retryAfterSeconds !== 'number') return reply;
+  return { ...reply, headers: { ...reply.headers, 'retry-after': String(retryAfterSeconds) } };
 }
 
 /** The path of a request target, without the query. */
