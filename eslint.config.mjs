@@ -23,6 +23,52 @@ const NODE_GLOBALS = Object.fromEntries(
   ].map((name) => [name, 'readonly']),
 );
 
+const WAY_OUT = 'Only platform/egress asks addresses that others chose (ADR 7).';
+
+/** What opens connections. Servers, types and names of statuses do not. */
+const CONNECTS = {
+  http: ['request', 'get', 'Agent', 'ClientRequest', 'globalAgent', 'default'],
+  https: ['request', 'get', 'Agent', 'globalAgent', 'default'],
+  http2: ['connect', 'default'],
+  net: ['connect', 'createConnection', 'Socket', 'Stream', 'default'],
+  tls: ['connect', 'TLSSocket', 'default'],
+};
+const CONNECTING_MODULES = ['dgram', 'dns', 'dns/promises', 'undici', 'axios', 'got', 'node-fetch', 'ky', 'ws'];
+const CONNECTING_GLOBALS = ['fetch', 'WebSocket', 'EventSource', 'XMLHttpRequest'];
+/** Where these go is the operator's word: the database, the queue, the stores, the cluster. */
+const OPERATORS_WORD = ['pg', 'ioredis', '@aws-sdk/*', '@smithy/*', '@kubernetes/*'];
+
+const bothNames = (name) => [name, `node:${name}`];
+const anyOf = (names) => `/^(node:)?(${names.join('|').replaceAll('/', '\\u002F')})$/`;
+const says = (selector) => ({ selector, message: WAY_OUT });
+
+/** @param forbidden packages beside those that nobody may use */
+const noWayOut = (forbidden) => ({
+  '@typescript-eslint/no-restricted-imports': [
+    'error',
+    {
+      paths: [
+        ...Object.entries(CONNECTS).flatMap(([module, importNames]) =>
+          bothNames(module).map((name) => ({ name, importNames, message: WAY_OUT, allowTypeImports: true })),
+        ),
+        ...CONNECTING_MODULES.flatMap(bothNames).map((name) => ({ name, message: WAY_OUT, allowTypeImports: true })),
+      ],
+      patterns: forbidden.map((group) => ({ group: [group], message: WAY_OUT, allowTypeImports: true })),
+    },
+  ],
+  'no-restricted-globals': ['error', ...CONNECTING_GLOBALS.map((name) => ({ name, message: WAY_OUT }))],
+  'no-restricted-syntax': [
+    'error',
+    says(`MemberExpression[object.name=/^(globalThis|global)$/][property.name=${anyOf(CONNECTING_GLOBALS)}]`),
+    says(`ImportExpression[source.value=${anyOf([...Object.keys(CONNECTS), ...CONNECTING_MODULES])}]`),
+    // What is loaded must be seen.
+    says("ImportExpression[source.type!='Literal']"),
+    says("CallExpression[callee.name='require']"),
+    says("CallExpression[callee.callee.name='createRequire']"),
+    says("CallExpression[callee.property.name='getBuiltinModule']"),
+  ],
+});
+
 /** Only rules that find mistakes: how code looks is Prettier's business. */
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', '.kiln/', 'coverage/', 'console/', 'deploy/'] },
@@ -74,6 +120,21 @@ export default tseslint.config(
       ],
       'no-console': 'error',
     },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['**/*.spec.ts', 'src/platform/egress/**'],
+    rules: noWayOut(OPERATORS_WORD),
+  },
+  {
+    // The places that use them.
+    files: [
+      'src/platform/{database,queue,object-store,kubernetes}/**/*.ts',
+      'src/platform/events/event-dispatcher.ts',
+      'src/modules/jobs/job-signals.ts',
+    ],
+    ignores: ['**/*.spec.ts'],
+    rules: noWayOut([]),
   },
   {
     files: ['test/**/*.ts', '**/*.spec.ts'],
