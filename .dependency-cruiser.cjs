@@ -5,6 +5,7 @@ const MAY_USE = {
   tenancy: [],
   identity: ['tenancy'],
   keys: ['tenancy'],
+  metadefs: ['tenancy'],
   artifacts: ['tenancy'],
   images: ['tenancy', 'identity', 'keys', 'artifacts'],
   recipes: ['tenancy', 'identity', 'keys', 'artifacts'],

@@ -12,6 +12,7 @@ import { BootstrapFileError, BootstrapService, type BootstrapOutcome } from './b
 import { HealthChecks } from './common/health.js';
 import { PRODUCT_VERSION } from './common/product.js';
 import { type Config, ConfigError, type LoadedConfig, loadConfig } from './config/config.js';
+import { MetadefsLibraryService } from './modules/metadefs/index.js';
 import { Database } from './platform/database/database.js';
 import { startEmbeddedPostgres } from './platform/database/embedded-postgres.js';
 import { migrate } from './platform/database/migrate.js';
@@ -133,6 +134,7 @@ async function startApi(foundations: Foundations, undo: Undo): Promise<void> {
   registerChecks(app);
   serveDocumentation(app);
   const outcome = await app.get(BootstrapService).apply();
+  await app.get(MetadefsLibraryService, { strict: false }).load();
   await app.listen(config.http.port, config.http.host);
   const { port } = app.getHttpServer().address() as AddressInfo;
   await announce(app, config, outcome, config.http.publicUrl ?? `http://${displayHost(config.http.host)}:${port}`);

@@ -309,6 +309,23 @@ export const SETTINGS = {
     'Comma list of roles whose imports get no properties from KILN_IMPORT_INJECT_PROPERTIES.',
     'admin',
   ),
+  imageCache: setting(
+    'KILN_IMAGE_CACHE',
+    oneOf('on', 'off'),
+    'Whether image files of remote stores are kept on this machine when they are downloaded: on or off.',
+    'on',
+  ),
+  imageCacheMaxBytes: setting(
+    'KILN_IMAGE_CACHE_MAX_BYTES',
+    integer(0, Number.MAX_SAFE_INTEGER),
+    'Disk in bytes that cached image files may use; those not read for longest go first.',
+    String(10 * 2 ** 30),
+  ),
+  metadefsDir: setting(
+    'KILN_METADEFS_DIR',
+    text,
+    'Folder of metadata definitions (JSON files, one namespace each); those that are not there yet are added at the start.',
+  ),
   imsOpenProject: setting(
     'KILN_IMS_OPEN_PROJECT',
     text,

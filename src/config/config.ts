@@ -46,7 +46,12 @@ export class Config {
   readonly rateLimit: number | undefined;
   /** Milliseconds; null: for ever; 0: not at all. */
   readonly deletedRetentionMs: number | null;
-  readonly images: { readonly sizeMaxBytes: number };
+  readonly images: {
+    readonly sizeMaxBytes: number;
+    /** Null: nothing is cached. */
+    readonly cacheMaxBytes: number | null;
+  };
+  readonly metadefsDir: string | undefined;
   readonly imports: {
     readonly methods: readonly ImportMethod[];
     readonly concurrency: number;
@@ -88,7 +93,11 @@ export class Config {
     this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds! };
     this.rateLimit = parsed.rateLimit;
     this.deletedRetentionMs = parsed.deletedRetention!;
-    this.images = { sizeMaxBytes: parsed.imageSizeMaxBytes! };
+    this.images = {
+      sizeMaxBytes: parsed.imageSizeMaxBytes!,
+      cacheMaxBytes: parsed.imageCache === 'off' ? null : parsed.imageCacheMaxBytes!,
+    };
+    this.metadefsDir = parsed.metadefsDir === undefined ? undefined : resolve(parsed.metadefsDir);
     this.imports = {
       methods: parsed.importMethods!,
       concurrency: parsed.importConcurrency!,

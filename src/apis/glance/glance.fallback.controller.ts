@@ -15,6 +15,16 @@ const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] 
   [/^\/images\/[^/]+\/members$/, ['GET', 'POST']],
   [/^\/images\/[^/]+\/members\/[^/]+$/, ['GET', 'PUT', 'DELETE']],
   [/^\/schemas\/(image|images|member|members)$/, ['GET']],
+  [/^\/schemas\/metadefs\/(namespace|object|resource_type|tag)s?$/, ['GET']],
+  [/^\/schemas\/metadefs\/(property|properties)$/, ['GET']],
+  [/^\/metadefs\/resource_types$/, ['GET']],
+  [/^\/metadefs\/namespaces$/, ['GET', 'POST']],
+  [/^\/metadefs\/namespaces\/[^/]+$/, ['GET', 'PUT', 'DELETE']],
+  [/^\/metadefs\/namespaces\/[^/]+\/resource_types$/, ['GET', 'POST']],
+  [/^\/metadefs\/namespaces\/[^/]+\/resource_types\/[^/]+$/, ['DELETE']],
+  [/^\/metadefs\/namespaces\/[^/]+\/(objects|properties|tags)$/, ['GET', 'POST', 'DELETE']],
+  [/^\/metadefs\/namespaces\/[^/]+\/(objects|properties)\/[^/]+$/, ['GET', 'PUT', 'DELETE']],
+  [/^\/metadefs\/namespaces\/[^/]+\/tags\/[^/]+$/, ['GET', 'POST', 'PUT', 'DELETE']],
   [/^\/info\/stores(\/detail)?$/, ['GET']],
 ];
 

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { IdentityModule } from '../../modules/identity/index.js';
 import { ImagesModule } from '../../modules/images/index.js';
+import { MetadefsModule } from '../../modules/metadefs/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { GlanceImageDataController } from './data/image-data.controller.js';
 import { GlanceDiscoveryController } from './discovery/discovery.controller.js';
@@ -10,13 +11,18 @@ import { TokenGuard } from '../shared/auth-guard.js';
 import { NoBodyGuard } from './no-body.guard.js';
 import { GlanceImagesController } from './images/images.controller.js';
 import { GlanceMembersController } from './members/members.controller.js';
+import { GlanceNamespacesController } from './metadefs/namespaces.controller.js';
+import { GlanceMetadefObjectsController } from './metadefs/objects.controller.js';
+import { GlanceMetadefPropertiesController } from './metadefs/properties.controller.js';
+import { GlanceResourceTypesController } from './metadefs/resource-types.controller.js';
+import { GlanceMetadefTagsController } from './metadefs/tags.controller.js';
 import { GlanceSchemasController } from './schemas/schemas.controller.js';
 import { GlanceStoresController } from './stores/stores.controller.js';
 import { GlanceTagsController } from './tags/tags.controller.js';
 
 /** The Image API v2 at `/image`. */
 @Module({
-  imports: [IdentityModule, ImagesModule],
+  imports: [IdentityModule, ImagesModule, MetadefsModule],
   controllers: [
     GlanceImagesController,
     GlanceImageDataController,
@@ -24,6 +30,11 @@ import { GlanceTagsController } from './tags/tags.controller.js';
     GlanceMembersController,
     GlanceSchemasController,
     GlanceStoresController,
+    GlanceNamespacesController,
+    GlanceMetadefObjectsController,
+    GlanceMetadefPropertiesController,
+    GlanceMetadefTagsController,
+    GlanceResourceTypesController,
     GlanceFallbackController,
     GlanceDiscoveryController,
   ],

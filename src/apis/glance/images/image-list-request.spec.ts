@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Image } from '../../../modules/images/index.js';
-import { parseParameters, presentImagePage, toImageQuery } from './image-list-request.js';
+import { parseParameters } from '../query.js';
+import { presentImagePage, toImageQuery } from './image-list-request.js';
 
 const query = (text: string) => toImageQuery(parseParameters(`/image/v2/images?${text}`));
 const filter = (text: string) => query(text).filter;

@@ -11,12 +11,10 @@ import {
   VISIBILITIES,
 } from '../../../modules/images/index.js';
 import { QueryInvalidError } from '../glance.errors.js';
+import { link, type Parameters, readLimit } from '../query.js';
 import { presentImage } from './images.presenter.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-const DEFAULT_LIMIT = 25;
-const LARGEST_LIMIT = 1000;
 
 const SORT_KEYS: Readonly<Record<string, ImageSortKey>> = {
   name: 'name',
@@ -63,37 +61,6 @@ const NOT_FILTERS: ReadonlySet<string> = new Set([
   'deleted',
 ]);
 
-/** The parameters of a query in their order; a name may come more than once. */
-export type Parameters = readonly (readonly [name: string, value: string])[];
-
-/**
- * Reads a query string, of which links repeat every parameter in its order.
- * @throws QueryInvalidError it is not UTF-8, or has a character that no value can have
- */
-export function parseParameters(url: string): Parameters {
-  const start = url.indexOf('?');
-  if (start === -1) return [];
-  return url
-    .slice(start + 1)
-    .split('&')
-    .filter((pair) => pair !== '')
-    .map((pair) => {
-      const [name = '', ...value] = pair.split('=');
-      return [decode(name), decode(value.join('='))] as const;
-    });
-}
-
-function decode(text: string): string {
-  let decoded: string;
-  try {
-    decoded = decodeURIComponent(text.replaceAll('+', ' '));
-  } catch (error) {
-    throw new QueryInvalidError('The query is not percent-encoded UTF-8', {}, { cause: error });
-  }
-  if (decoded.includes('\0')) throw new QueryInvalidError('The query contains a NUL character');
-  return decoded;
-}
-
 /**
  * What a list request asks for.
  * @throws QueryInvalidError
@@ -116,27 +83,12 @@ export function presentImagePage(images: readonly Image[], parameters: Parameter
   const marker = images.at(-1)?.id;
   return {
     images: images.map(presentImage),
-    first: link(kept),
-    ...(marker !== undefined && images.length === limit ? { next: link([...kept, ['marker', marker]]) } : {}),
+    first: link('/v2/images', kept),
+    ...(marker !== undefined && images.length === limit
+      ? { next: link('/v2/images', [...kept, ['marker', marker]]) }
+      : {}),
     schema: '/v2/schemas/images',
   };
-}
-
-function link(parameters: Parameters): string {
-  const query = parameters.map(([name, value]) => `${formEncode(name)}=${formEncode(value)}`).join('&');
-  return query === '' ? '/v2/images' : `/v2/images?${query}`;
-}
-
-function formEncode(text: string): string {
-  return encodeURIComponent(text)
-    .replaceAll('%20', '+')
-    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
-}
-
-function readLimit(value: string | undefined): number {
-  if (value === undefined) return DEFAULT_LIMIT;
-  if (!/^\d+$/.test(value)) throw new QueryInvalidError('limit param must be an integer of 0 or more');
-  return Math.min(Number(value), LARGEST_LIMIT);
 }
 
 function readScope(last: ReadonlyMap<string, string>): ImageScope {

@@ -10,7 +10,8 @@ import { GLANCE_MOUNT } from '../glance.face.js';
 import { TokenGuard } from '../../shared/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { toCreateImage } from './create-image.js';
-import { parseParameters, presentImagePage, toImageQuery } from './image-list-request.js';
+import { parseParameters } from '../query.js';
+import { presentImagePage, toImageQuery } from './image-list-request.js';
 import { parsePatch, PATCH_TYPES, patchDialect, toUpdateImage } from './image-patch.js';
 import { presentImage } from './images.presenter.js';
 

@@ -1,5 +1,6 @@
 import { MEMBER_STATUSES, VISIBILITIES } from '../../../modules/images/index.js';
 import { CONTAINER_FORMATS, DISK_FORMATS, WIRE_STATUSES } from '../images/image-attributes.js';
+import { metadefSchemas } from './metadef-schemas.js';
 
 const UUID_PATTERN = '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$';
 
@@ -49,7 +50,18 @@ const IMAGE_PROPERTIES = {
       properties: {
         url: { type: 'string', maxLength: 255 },
         metadata: { type: 'object' },
-        validation_data: { type: 'object', writeOnly: true },
+        validation_data: {
+          type: 'object',
+          writeOnly: true,
+          properties: {
+            checksum: { type: 'string', minLength: 32, maxLength: 32 },
+            os_hash_algo: { type: 'string', maxLength: 64 },
+            os_hash_value: { type: 'string', maxLength: 128 },
+          },
+          required: ['os_hash_algo', 'os_hash_value'],
+          additionalProperties: false,
+          description: 'Digests of the content; where the image has them already, they must be the same.',
+        },
       },
       required: ['url', 'metadata'],
     },
@@ -70,6 +82,10 @@ const IMAGE_PROPERTIES = {
   os_distro: declared({ type: 'string', description: 'Common name of operating system distribution' }),
   os_version: declared({ type: 'string', description: 'Operating system version as specified by the distributor.' }),
   description: declared({ type: 'string', description: 'A human-readable string describing this image.' }),
+  cinder_encryption_key_id: declared({
+    type: 'string',
+    description: 'Identifier of the key with which volumes made from this image are encrypted.',
+  }),
   cinder_encryption_key_deletion_policy: declared({
     type: 'string',
     enum: ['on_image_deletion', 'do_not_delete'],
@@ -101,13 +117,12 @@ const MEMBER = {
   additionalProperties: false,
 };
 
-/** The documents by their names. */
-export const SCHEMAS: Readonly<Record<string, object>> = {
-  image: IMAGE,
-  images: {
-    name: 'images',
+/** A list that has pages; `items` is what stands under its name. */
+function collection(name: string, items: object) {
+  return {
+    name,
     properties: {
-      images: { type: 'array', items: IMAGE },
+      [name]: items,
       first: { type: 'string' },
       next: { type: 'string' },
       schema: { type: 'string' },
@@ -117,7 +132,13 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
       { rel: 'next', href: '{next}' },
       { rel: 'describedby', href: '{schema}' },
     ],
-  },
+  };
+}
+
+/** The documents by their names. */
+export const SCHEMAS: Readonly<Record<string, object>> = {
+  image: IMAGE,
+  images: collection('images', { type: 'array', items: IMAGE }),
   member: MEMBER,
   members: {
     name: 'members',
@@ -125,3 +146,6 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     links: [{ rel: 'describedby', href: '{schema}' }],
   },
 };
+
+/** The documents below `metadefs/`. */
+export const METADEF_SCHEMAS: Readonly<Record<string, object>> = metadefSchemas(collection);

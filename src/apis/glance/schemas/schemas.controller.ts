@@ -3,7 +3,7 @@ import { RouteNotFoundError } from '../../shared/request-errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { TokenGuard } from '../../shared/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
-import { SCHEMAS } from './schema-documents.js';
+import { METADEF_SCHEMAS, SCHEMAS } from './schema-documents.js';
 
 /** @see Image API v2, "Image Schemas" */
 @Controller(`${GLANCE_MOUNT}/v2/schemas`)
@@ -11,7 +11,16 @@ import { SCHEMAS } from './schema-documents.js';
 export class GlanceSchemasController {
   @Get(':name')
   show(@Param('name') name: string) {
-    if (!Object.hasOwn(SCHEMAS, name)) throw new RouteNotFoundError(`/v2/schemas/${name}`);
-    return SCHEMAS[name];
+    return documentOf(SCHEMAS, name);
   }
+
+  @Get('metadefs/:name')
+  showMetadef(@Param('name') name: string) {
+    return documentOf(METADEF_SCHEMAS, name);
+  }
+}
+
+function documentOf(documents: Readonly<Record<string, object>>, name: string): object {
+  if (!Object.hasOwn(documents, name)) throw new RouteNotFoundError(`schema ${name}`);
+  return documents[name]!;
 }

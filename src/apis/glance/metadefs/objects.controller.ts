@@ -1,0 +1,80 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { MetadefObjectsService, readObjectDocument } from '../../../modules/metadefs/index.js';
+import type { Actor } from '../../../modules/tenancy/index.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { CurrentActor } from '../../shared/current-actor.js';
+import { GLANCE_MOUNT } from '../glance.face.js';
+import { NoBodyGuard } from '../no-body.guard.js';
+import { parseParameters } from '../query.js';
+import { presentObject, presentObjects } from './metadefs.presenter.js';
+import { checkUnpagedQuery, readBody, WRITTEN_BY_SERVICE } from './metadefs.requests.js';
+import { NamePipe } from './name.pipe.js';
+
+/** @see Image API v2, "Metadata definition objects" */
+@Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/objects`)
+@UseGuards(TokenGuard)
+export class GlanceMetadefObjectsController {
+  constructor(private readonly objects: MetadefObjectsService) {}
+
+  @Get()
+  @UseGuards(NoBodyGuard)
+  async list(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Req() request: FastifyRequest,
+  ) {
+    checkUnpagedQuery(parseParameters(request.url));
+    return presentObjects(namespace, await this.objects.list(actor, namespace));
+  }
+
+  @Post()
+  @HttpCode(201)
+  async create(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const document = readObjectDocument(readBody(request, WRITTEN_BY_SERVICE));
+    return presentObject(namespace, await this.objects.create(actor, namespace, document));
+  }
+
+  @Delete()
+  @UseGuards(NoBodyGuard)
+  @HttpCode(204)
+  async removeAll(@CurrentActor() actor: Actor, @Param('namespace', NamePipe) namespace: string): Promise<void> {
+    await this.objects.removeAll(actor, namespace);
+  }
+
+  @Get(':name')
+  @UseGuards(NoBodyGuard)
+  async show(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+  ) {
+    return presentObject(namespace, await this.objects.get(actor, namespace, name));
+  }
+
+  @Put(':name')
+  async replace(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const document = readObjectDocument(readBody(request, WRITTEN_BY_SERVICE));
+    return presentObject(namespace, await this.objects.replace(actor, namespace, name, document));
+  }
+
+  @Delete(':name')
+  @UseGuards(NoBodyGuard)
+  @HttpCode(204)
+  async remove(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+  ): Promise<void> {
+    await this.objects.remove(actor, namespace, name);
+  }
+}

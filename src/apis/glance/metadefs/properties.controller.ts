@@ -1,0 +1,81 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { MetadefPropertiesService, readPropertyDocument } from '../../../modules/metadefs/index.js';
+import type { Actor } from '../../../modules/tenancy/index.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { CurrentActor } from '../../shared/current-actor.js';
+import { GLANCE_MOUNT } from '../glance.face.js';
+import { NoBodyGuard } from '../no-body.guard.js';
+import { parseParameters } from '../query.js';
+import { presentDictionary, presentProperty } from './metadefs.presenter.js';
+import { readBody, readResourceType, TIMES } from './metadefs.requests.js';
+import { NamePipe } from './name.pipe.js';
+
+/** @see Image API v2, "Metadata definition properties" */
+@Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/properties`)
+@UseGuards(TokenGuard)
+export class GlanceMetadefPropertiesController {
+  constructor(private readonly properties: MetadefPropertiesService) {}
+
+  @Get()
+  @UseGuards(NoBodyGuard)
+  async list(@CurrentActor() actor: Actor, @Param('namespace', NamePipe) namespace: string) {
+    return { properties: presentDictionary(await this.properties.list(actor, namespace)) };
+  }
+
+  @Post()
+  @HttpCode(201)
+  async create(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const document = readPropertyDocument(readBody(request, TIMES));
+    return presentProperty(await this.properties.create(actor, namespace, document));
+  }
+
+  @Delete()
+  @UseGuards(NoBodyGuard)
+  @HttpCode(204)
+  async removeAll(@CurrentActor() actor: Actor, @Param('namespace', NamePipe) namespace: string): Promise<void> {
+    await this.properties.removeAll(actor, namespace);
+  }
+
+  @Get(':name')
+  @UseGuards(NoBodyGuard)
+  async show(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const resourceType = readResourceType(parseParameters(request.url));
+    return presentProperty(
+      resourceType === undefined
+        ? await this.properties.get(actor, namespace, name)
+        : await this.properties.getOn(actor, namespace, name, resourceType),
+    );
+  }
+
+  @Put(':name')
+  async replace(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const document = readPropertyDocument(readBody(request, TIMES));
+    return presentProperty(await this.properties.replace(actor, namespace, name, document));
+  }
+
+  @Delete(':name')
+  @UseGuards(NoBodyGuard)
+  @HttpCode(204)
+  async remove(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+  ): Promise<void> {
+    await this.properties.remove(actor, namespace, name);
+  }
+}

@@ -1,0 +1,92 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { MetadefTagsService, readTagDocument, readTagsDocument } from '../../../modules/metadefs/index.js';
+import type { Actor } from '../../../modules/tenancy/index.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { CurrentActor } from '../../shared/current-actor.js';
+import { GLANCE_MOUNT } from '../glance.face.js';
+import { NoBodyGuard } from '../no-body.guard.js';
+import { parseParameters } from '../query.js';
+import { presentTag, presentTagName } from './metadefs.presenter.js';
+import { isTrue, readBody, TIMES, toTagQuery } from './metadefs.requests.js';
+import { NamePipe } from './name.pipe.js';
+
+/** @see Image API v2, "Metadata definition tags" */
+@Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/tags`)
+@UseGuards(TokenGuard)
+export class GlanceMetadefTagsController {
+  constructor(private readonly tags: MetadefTagsService) {}
+
+  @Get()
+  @UseGuards(NoBodyGuard)
+  async list(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const tags = await this.tags.page(actor, namespace, toTagQuery(parseParameters(request.url)));
+    return { tags: tags.map(presentTagName) };
+  }
+
+  @Post()
+  @HttpCode(201)
+  async setAll(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const tags = readTagsDocument(readBody(request, TIMES));
+    const append = isTrue(request.headers['x-openstack-append']);
+    return { tags: (await this.tags.setAll(actor, namespace, tags, append)).map(presentTagName) };
+  }
+
+  @Delete()
+  @UseGuards(NoBodyGuard)
+  @HttpCode(204)
+  async removeAll(@CurrentActor() actor: Actor, @Param('namespace', NamePipe) namespace: string): Promise<void> {
+    await this.tags.removeAll(actor, namespace);
+  }
+
+  @Get(':name')
+  @UseGuards(NoBodyGuard)
+  async show(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+  ) {
+    return presentTag(await this.tags.get(actor, namespace, name));
+  }
+
+  @Post(':name')
+  @UseGuards(NoBodyGuard)
+  @HttpCode(201)
+  async create(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+  ) {
+    return presentTag(await this.tags.create(actor, namespace, readTagDocument({ name })));
+  }
+
+  @Put(':name')
+  async replace(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const document = readTagDocument(readBody(request, TIMES));
+    return presentTag(await this.tags.replace(actor, namespace, name, document));
+  }
+
+  @Delete(':name')
+  @UseGuards(NoBodyGuard)
+  @HttpCode(204)
+  async remove(
+    @CurrentActor() actor: Actor,
+    @Param('namespace', NamePipe) namespace: string,
+    @Param('name', NamePipe) name: string,
+  ): Promise<void> {
+    await this.tags.remove(actor, namespace, name);
+  }
+}
