@@ -30,8 +30,8 @@ packages=(
   redis-server
   # A server of the S3 protocol: OpenStack Swift
   swift-proxy swift-account swift-container swift-object memcached
-  # OpenStack's identity service, whose tokens Kiln can take
-  keystone
+  # OpenStack's identity service, whose tokens Kiln can take, and the image service that Kiln is compared with
+  keystone glance-api
   # The clients that the tests drive
   python3-openstackclient python3-glanceclient python3-openstacksdk curl jq
 )
