@@ -5,6 +5,8 @@ import { CreateRecipesAndKeys1767225780000 } from './1767225780000-create-recipe
 import { CreateJobs1767225840000 } from './1767225840000-create-jobs.js';
 import { CreateEvents1767225900000 } from './1767225900000-create-events.js';
 import { WidenJobs1767226060000 } from './1767226060000-widen-jobs.js';
+import { StageFiles1767226061000 } from './1767226061000-stage-files.js';
+import { KeepTasks1767226062000 } from './1767226062000-keep-tasks.js';
 import { CreateMetadefs1767226300000 } from './1767226300000-create-metadefs.js';
 import { CreateRateLimits1767226420000 } from './1767226420000-create-rate-limits.js';
 
@@ -17,6 +19,8 @@ export const MIGRATIONS = [
   CreateJobs1767225840000,
   CreateEvents1767225900000,
   WidenJobs1767226060000,
+  StageFiles1767226061000,
+  KeepTasks1767226062000,
   CreateMetadefs1767226300000,
   CreateRateLimits1767226420000,
 ];

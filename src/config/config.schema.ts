@@ -326,6 +326,17 @@ export const SETTINGS = {
     text,
     'Folder of metadata definitions (JSON files, one namespace each); those that are not there yet are added at the start.',
   ),
+  glanceRegions: setting(
+    'KILN_GLANCE_REGIONS',
+    jsonObject((interfaces) => {
+      if (typeof interfaces !== 'object' || interfaces === null) throw new Error('must be an object of endpoints');
+      return Object.fromEntries(
+        Object.entries(interfaces).map(([name, address]) => [name, url('http:', 'https:')(String(address))]),
+      );
+    }),
+    'JSON object of the other regions that images may be imported from: {"RegionTwo": {"public": "https://two.example.org/image"}}.',
+    '{}',
+  ),
   imsOpenProject: setting(
     'KILN_IMS_OPEN_PROJECT',
     text,

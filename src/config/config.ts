@@ -57,6 +57,8 @@ export class Config {
     readonly concurrency: number;
     readonly injectProperties: Readonly<Record<string, string>>;
     readonly injectIgnoreRoles: readonly string[];
+    /** Endpoints of the image service by region and interface. */
+    readonly regions: Readonly<Record<string, Readonly<Record<string, string>>>>;
   };
   readonly ims: {
     readonly openProject: string | undefined;
@@ -103,6 +105,7 @@ export class Config {
       concurrency: parsed.importConcurrency!,
       injectProperties: parsed.importInjectProperties!,
       injectIgnoreRoles: parsed.importInjectIgnoreRoles!,
+      regions: parsed.glanceRegions!,
     };
     this.ims = {
       openProject: parsed.imsOpenProject,

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { Builder, JobQueue, JobsService } from '../modules/jobs/index.js';
+import { Builder, JobQueue, JobsService, TasksService } from '../modules/jobs/index.js';
 import type { Sweep } from './sweep.js';
 
 /** Finds jobs whose worker has gone silent, and jobs that are queued but on no queue. */
@@ -25,6 +25,19 @@ export class PurgeJobsSweep implements Sweep {
 
   run(): Promise<number> {
     return this.jobs.purgeDeleted();
+  }
+}
+
+/** Deletes the records of imports that ended long ago. */
+@Injectable()
+export class ExpireTasksSweep implements Sweep {
+  readonly name = 'expire-tasks';
+  readonly everyMs = 60_000;
+
+  constructor(private readonly tasks: TasksService) {}
+
+  run(): Promise<number> {
+    return this.tasks.expire();
   }
 }
 

@@ -17,7 +17,7 @@ import { Log } from '../platform/logging/log.js';
 import { AbandonedWritesSweep } from './abandoned-writes.sweep.js';
 import { JobsProcessor } from './jobs.processor.js';
 import { PurgeEventsSweep } from './events.sweep.js';
-import { BuildLeftoversSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
+import { BuildLeftoversSweep, ExpireTasksSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
 import {
   ExpiredTokensSweep,
   PurgeImagesSweep,
@@ -31,6 +31,7 @@ const SWEEPS = [
   RecoverJobsSweep,
   BuildLeftoversSweep,
   PurgeJobsSweep,
+  ExpireTasksSweep,
   PurgeEventsSweep,
   StaleUploadsSweep,
   StoredFilesSweep,

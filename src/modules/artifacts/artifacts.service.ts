@@ -151,10 +151,23 @@ export class ArtifactsService {
   async moveCharge(fileId: string, projectId: string | null): Promise<void> {
     await this.change(fileId, async (file) => {
       if (file.projectId === projectId) return;
-      await this.ledger.release(file.projectId, 'storage_bytes', file.chargedBytes);
+      await this.ledger.release(file.projectId, file.quantity, file.chargedBytes);
       file.chargedBytes = file.chargeCount > 0 && projectId !== null ? file.sizeBytes : 0;
-      await this.ledger.reserve(projectId, 'storage_bytes', file.chargedBytes);
+      await this.ledger.reserve(projectId, file.quantity, file.chargedBytes);
       file.projectId = projectId;
+    });
+  }
+
+  /**
+   * Counts a staged file as stored from now on.
+   * @throws LimitExceededError there is no room
+   */
+  async storeStaged(fileId: string): Promise<void> {
+    await this.change(fileId, async (file) => {
+      if (file.quantity === 'storage_bytes') return;
+      await this.ledger.release(file.projectId, file.quantity, file.chargedBytes);
+      file.quantity = 'storage_bytes';
+      await this.ledger.reserve(file.projectId, file.quantity, file.chargedBytes);
     });
   }
 
@@ -444,7 +457,7 @@ export class ArtifactsService {
     file.chargeCount += 1;
     // A file that was just written is charged before its first reference.
     if (file.projectId === null || file.chargedBytes === file.sizeBytes) return;
-    await this.ledger.reserve(file.projectId, 'storage_bytes', file.sizeBytes);
+    await this.ledger.reserve(file.projectId, file.quantity, file.sizeBytes);
     file.chargedBytes = file.sizeBytes;
   }
 
@@ -452,7 +465,7 @@ export class ArtifactsService {
     if (file.chargeCount === 0) return;
     file.chargeCount -= 1;
     if (file.chargeCount > 0) return;
-    await this.ledger.release(file.projectId, 'storage_bytes', file.chargedBytes);
+    await this.ledger.release(file.projectId, file.quantity, file.chargedBytes);
     file.chargedBytes = 0;
   }
 }

@@ -29,7 +29,7 @@ export class FileRemover {
     await this.uow.run(async () => {
       const doomed = await this.files.doom(fileId);
       if (!doomed) return;
-      await this.ledger.release(doomed.projectId, 'storage_bytes', doomed.chargedBytes);
+      await this.ledger.release(doomed.projectId, doomed.quantity, doomed.chargedBytes);
       await this.uow.afterCommit(() => this.erase(doomed));
     });
   }
@@ -71,7 +71,7 @@ export class FileRemover {
   private doomBatch(doom: () => Promise<DoomedFile[]>): Promise<DoomedFile[]> {
     return this.uow.run(async () => {
       const batch = await doom();
-      for (const file of batch) await this.ledger.release(file.projectId, 'storage_bytes', file.chargedBytes);
+      for (const file of batch) await this.ledger.release(file.projectId, file.quantity, file.chargedBytes);
       return batch;
     });
   }

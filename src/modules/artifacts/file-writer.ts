@@ -17,7 +17,7 @@ import {
   WriteLeaseLostError,
 } from './artifacts.errors.js';
 import { FileRemover } from './file-remover.js';
-import type { CompleteFile } from './stored-file.entity.js';
+import type { CompleteFile, FileQuantity } from './stored-file.entity.js';
 import { StoredFilesRepository } from './stored-files.repository.js';
 
 /** Looks at bytes on their way to a store. */
@@ -34,6 +34,8 @@ export interface StoreFile {
   readonly sizeBytes?: number;
   /** Whether the project's usage grows; false for what Kiln writes on its own account. */
   readonly charge: boolean;
+  /** What it grows by; default: stored bytes. */
+  readonly quantity?: FileQuantity;
   readonly maxBytes?: number;
   /** The md5 that the sender announced, in lower-case hexadecimal. */
   readonly expectedMd5?: string;
@@ -49,6 +51,7 @@ export interface StoreFile {
 interface Writing {
   readonly id: string;
   readonly projectId: string | null;
+  readonly quantity: FileQuantity;
   reservedBytes: number;
 }
 
@@ -115,11 +118,12 @@ export class FileWriter implements OnApplicationShutdown {
       throw new FileTooLargeError(options.maxBytes);
     }
     return this.uow.run(async () => {
+      const { quantity = 'storage_bytes' } = options;
       const chargedBytes = projectId === null ? 0 : (announcedBytes ?? 0);
-      await this.files.insertWriting({ id, projectId, storeId, objectKey, announcedBytes, chargedBytes });
-      await this.ledger.reserve(projectId, 'storage_bytes', chargedBytes);
+      await this.files.insertWriting({ id, projectId, storeId, objectKey, announcedBytes, quantity, chargedBytes });
+      await this.ledger.reserve(projectId, quantity, chargedBytes);
       await options.onBegin?.(id);
-      return { id, projectId, reservedBytes: chargedBytes };
+      return { id, projectId, quantity, reservedBytes: chargedBytes };
     });
   }
 
@@ -143,7 +147,7 @@ export class FileWriter implements OnApplicationShutdown {
     let seenBytes: number | null = null;
     while (totalBytes > file.reservedBytes) {
       const neededBytes = totalBytes - file.reservedBytes;
-      const { used, maximum, surplus } = await this.files.storageOf(file.projectId!, file.id);
+      const { used, maximum, surplus } = await this.files.storageOf(file.projectId!, file.quantity, file.id);
       const roomBytes = maximum === null ? Infinity : maximum - used;
       if (roomBytes >= neededBytes) {
         // A whole step where there is room for one, else all that is left: pieces would let many begin and none finish.
@@ -154,7 +158,7 @@ export class FileWriter implements OnApplicationShutdown {
       if (roomBytes !== seenBytes) deadline = patienceEnds();
       seenBytes = roomBytes;
       if (!surplus || Date.now() >= Math.min(deadline, end)) {
-        throw new LimitExceededError('storage_bytes', maximum!, used, neededBytes);
+        throw new LimitExceededError(file.quantity, maximum!, used, neededBytes);
       }
       await delay(50 + Math.random() * 100);
     }
@@ -172,7 +176,7 @@ export class FileWriter implements OnApplicationShutdown {
   private async reserve(file: Writing, bytes: number): Promise<void> {
     await this.uow.run(async () => {
       if (!(await this.files.addReservation(file.id, bytes))) throw new WriteLeaseLostError(file.id);
-      await this.ledger.reserve(file.projectId, 'storage_bytes', bytes);
+      await this.ledger.reserve(file.projectId, file.quantity, bytes);
     });
     file.reservedBytes += bytes;
   }
@@ -194,7 +198,7 @@ export class FileWriter implements OnApplicationShutdown {
       });
       if (!settled) throw new WriteLeaseLostError(file.id);
       const { reservedBytes, ...stored } = settled;
-      await this.ledger.release(stored.projectId, 'storage_bytes', reservedBytes - stored.chargedBytes);
+      await this.ledger.release(stored.projectId, stored.quantity, reservedBytes - stored.chargedBytes);
       return stored;
     });
   }

@@ -21,4 +21,4 @@ export {
   type ReferenceChecker,
 } from './artifacts.service.js';
 export type { ByteProbe, StoreFile } from './file-writer.js';
-export { type CompleteFile, StoredFile, type StoredFileState } from './stored-file.entity.js';
+export { type CompleteFile, type FileQuantity, StoredFile, type StoredFileState } from './stored-file.entity.js';

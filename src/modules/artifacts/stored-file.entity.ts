@@ -1,6 +1,10 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Quantity } from '../tenancy/index.js';
 
 export type StoredFileState = 'writing' | 'stored' | 'deleting';
+
+/** What the bytes of a file count as in its project's usage. */
+export type FileQuantity = Extract<Quantity, 'storage_bytes' | 'staging_bytes'>;
 
 /** Bytes in one store; they never change once `stored`. */
 @Entity('stored_files')
@@ -41,6 +45,9 @@ export class StoredFile {
   /** References of living things; those of soft-deleted ones keep the bytes but cost nothing. */
   @Column('integer', { name: 'charge_count' })
   chargeCount: number;
+
+  @Column('text')
+  quantity: FileQuantity;
 
   /** What the ledger holds for this file at this moment. */
   @Column('bigint', { name: 'charged_bytes' })

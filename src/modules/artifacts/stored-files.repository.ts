@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
-import type { CompleteFile, StoredFile } from './stored-file.entity.js';
+import type { CompleteFile, FileQuantity, StoredFile } from './stored-file.entity.js';
 
 const COLUMNS = `f.id, f.project_id AS "projectId", f.store_id AS "storeId", f.object_key AS "objectKey", f.state,
   f.size_bytes AS "sizeBytes", f.md5, f.sha512, f.sha256, f.reference_count AS "referenceCount",
-  f.charge_count AS "chargeCount", f.charged_bytes AS "chargedBytes", f.lease_expires_at AS "leaseExpiresAt",
+  f.charge_count AS "chargeCount", f.quantity, f.charged_bytes AS "chargedBytes", f.lease_expires_at AS "leaseExpiresAt",
   f.created_at AS "createdAt", f.references_changed_at AS "referencesChangedAt"`;
 
 /** What a crashed writer is given before its file counts as abandoned. */
 const LEASE = `interval '20 seconds'`;
 
 /** A file that is on its way out, and what its project is still charged for it. */
-export type DoomedFile = Pick<StoredFile, 'id' | 'projectId' | 'storeId' | 'objectKey' | 'chargedBytes'>;
+export type DoomedFile = Pick<StoredFile, 'id' | 'projectId' | 'storeId' | 'objectKey' | 'quantity' | 'chargedBytes'>;
 
 export interface WrittenFile {
   readonly sizeBytes: number;
@@ -31,12 +31,14 @@ export class StoredFilesRepository {
     storeId: string;
     objectKey: string;
     announcedBytes: number | null;
+    quantity: FileQuantity;
     chargedBytes: number;
   }): Promise<void> {
     await this.database.run(
-      `INSERT INTO stored_files (id, project_id, store_id, object_key, state, size_bytes, charged_bytes, lease_expires_at)
-       VALUES ($1, $2, $3, $4, 'writing', $5, $6, now() + ${LEASE})`,
-      [file.id, file.projectId, file.storeId, file.objectKey, file.announcedBytes, file.chargedBytes],
+      `INSERT INTO stored_files (id, project_id, store_id, object_key, state, size_bytes, quantity, charged_bytes,
+         lease_expires_at)
+       VALUES ($1, $2, $3, $4, 'writing', $5, $6, $7, now() + ${LEASE})`,
+      [file.id, file.projectId, file.storeId, file.objectKey, file.announcedBytes, file.quantity, file.chargedBytes],
       'files-insert',
     );
   }
@@ -61,21 +63,22 @@ export class StoredFilesRepository {
   }
 
   /**
-   * A project's storage as one instant has it: what is used, the limit (null: none), and whether another file holds room
+   * A project's storage, or what it has staged, as one instant has it: what is used, the limit (null: none), and whether another file holds room
    * of which a part may become free, since its length is unknown. Asked one after the other, an upload that ends between
    * the questions would have neither left room nor hold any.
    */
   async storageOf(
     projectId: string,
+    quantity: FileQuantity,
     exceptId: string,
   ): Promise<{ used: number; maximum: number | null; surplus: boolean }> {
     const row = await this.database.one<{ used: number; maximum: number | null; surplus: boolean }>(
       `SELECT u.used, u.maximum, EXISTS (
          SELECT 1 FROM stored_files f
-         WHERE f.state = 'writing' AND f.project_id = $1 AND f.id <> $2 AND f.size_bytes IS NULL
+         WHERE f.state = 'writing' AND f.project_id = $1 AND f.id <> $2 AND f.quantity = $3 AND f.size_bytes IS NULL
            AND f.charged_bytes > 0) AS surplus
-       FROM project_usage u WHERE u.project_id = $1 AND u.quantity = 'storage_bytes'`,
-      [projectId, exceptId],
+       FROM project_usage u WHERE u.project_id = $1 AND u.quantity = $3`,
+      [projectId, exceptId, quantity],
       'files-storage',
     );
     return row ?? { used: 0, maximum: null, surplus: false };
@@ -113,13 +116,13 @@ export class StoredFilesRepository {
 
   async update(
     id: string,
-    counts: Pick<StoredFile, 'projectId' | 'referenceCount' | 'chargeCount' | 'chargedBytes'>,
+    counts: Pick<StoredFile, 'projectId' | 'referenceCount' | 'chargeCount' | 'quantity' | 'chargedBytes'>,
   ): Promise<void> {
     await this.database.run(
       `UPDATE stored_files SET project_id = $2, reference_count = $3, charge_count = $4, charged_bytes = $5,
-         references_changed_at = now()
+         quantity = $6, references_changed_at = now()
        WHERE id = $1`,
-      [id, counts.projectId, counts.referenceCount, counts.chargeCount, counts.chargedBytes],
+      [id, counts.projectId, counts.referenceCount, counts.chargeCount, counts.chargedBytes, counts.quantity],
       'files-update',
     );
   }
@@ -175,7 +178,7 @@ export class StoredFilesRepository {
        FROM (SELECT id, charged_bytes FROM stored_files WHERE ${condition} LIMIT ${limit}
              FOR UPDATE ${values.length > 0 ? '' : 'SKIP LOCKED'}) before
        WHERE f.id = before.id
-       RETURNING f.id, f.project_id AS "projectId", f.store_id AS "storeId", f.object_key AS "objectKey",
+       RETURNING f.id, f.project_id AS "projectId", f.store_id AS "storeId", f.object_key AS "objectKey", f.quantity,
          before.charged_bytes AS "chargedBytes"`,
       values,
     );

@@ -13,6 +13,7 @@ import { ImageNotFoundError } from './images.errors.js';
 import { ImagesPolicy } from './images.policy.js';
 import { ImagesRepository } from './images.repository.js';
 import { RECEIVING } from './images.types.js';
+import { importTaskOf } from './imports/import-marks.js';
 
 const SWEEP_BATCH = 100;
 
@@ -24,6 +25,8 @@ const SWEEP_BATCH = 100;
  */
 @Injectable()
 export class ImageRemovalService {
+  private importDeleted: ((imageId: string, taskId: string) => Promise<void>) | null = null;
+
   constructor(
     private readonly images: ImagesRepository,
     private readonly deleted: DeletedImagesRepository,
@@ -36,6 +39,11 @@ export class ImageRemovalService {
     private readonly log: Log,
   ) {}
 
+  /** Lets whoever runs imports end that of an image which is about to be deleted. Call at start. */
+  onImportDeleted(hook: (imageId: string, taskId: string) => Promise<void>): void {
+    this.importDeleted = hook;
+  }
+
   /**
    * As `ImagesService.delete`; its artifacts may be told to stay where they are, for their own sake.
    */
@@ -45,9 +53,10 @@ export class ImageRemovalService {
       if (!sighting) throw new ImageNotFoundError(imageId);
       this.policy.checkDelete(actor, sighting);
       if (keepArtifacts) await this.deleted.forgetArtifacts(imageId);
-      await this.softDelete(actor, sighting.image);
+      const image = await this.withoutImport(sighting.image);
+      await this.softDelete(actor, image);
       if (this.config.deletedRetentionMs === 0) await this.purgeDeleted(actor, imageId);
-      return sighting.image;
+      return image;
     });
     if (deleted.projectId !== null) await this.purgeBeyondLimit(actor, deleted.projectId);
   }
@@ -76,10 +85,18 @@ export class ImageRemovalService {
     return purged;
   }
 
+  /** The image as it is when the import that runs for it, if any, has ended and given back what it held. */
+  private async withoutImport(image: Image): Promise<Image> {
+    const taskId = importTaskOf(image);
+    if (taskId === null || this.importDeleted === null) return image;
+    await this.importDeleted(image.id, taskId);
+    return (await this.images.findForUpdate(image.id, null))!.image;
+  }
+
   private async softDelete(actor: Actor, image: Image): Promise<void> {
     await this.images.markDeleted(image.id);
     // What is arriving costs nothing from now on; whoever sends it is told so, and stopped.
-    if (image.uploadFileId !== null) await this.artifacts.discard(image.uploadFileId);
+    if (image.uploadFileId !== null) await this.dropIncoming(image, image.uploadFileId);
     for (const fileId of await this.images.filesOf(image.id)) await this.artifacts.discharge(fileId);
     await this.deleted.noteManifest(image);
     // In one order, so that two deletes that share artifacts do not wait for each other.
@@ -90,6 +107,11 @@ export class ImageRemovalService {
     await this.ledger.release(image.projectId, 'images', 1);
     // Whoever reads the store is told of what had a manifest.
     await this.record('image.deleted', actor, image, image.linkPath !== null);
+  }
+
+  /** A size tells that the file is staged as a whole, and that the image refers to it. */
+  private dropIncoming({ sizeBytes }: Image, fileId: string): Promise<void> {
+    return sizeBytes === null ? this.artifacts.discard(fileId) : this.artifacts.unreference(fileId);
   }
 
   private async purgeDeleted(actor: Actor, imageId: string): Promise<void> {

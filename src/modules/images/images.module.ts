@@ -5,6 +5,9 @@ import { TenancyModule } from '../tenancy/index.js';
 import { DeletedImagesRepository } from './deleted/deleted-images.repository.js';
 import { DeletedImagesService } from './deleted/deleted-images.service.js';
 import { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
+import { ImageImportsService } from './imports/image-imports.service.js';
+import { ImageImportsRepository } from './imports/image-imports.repository.js';
+import { ImageStagingService } from './imports/image-staging.service.js';
 import { ImageContentService } from './content/image-content.service.js';
 import { ImageDataService } from './data/image-data.service.js';
 import { Image } from './image.entity.js';
@@ -27,6 +30,9 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImagesService,
     ImageDataService,
     ImageContentService,
+    ImageStagingService,
+    ImageImportsService,
+    ImageImportsRepository,
     ImageMembersService,
     ImageRemovalService,
     DeletedImagesService,
@@ -50,6 +56,8 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImagesService,
     ImageDataService,
     ImageContentService,
+    ImageStagingService,
+    ImageImportsService,
     ImageMembersService,
     ImageRemovalService,
   ],

@@ -48,6 +48,25 @@ export class ImagesPolicy {
     if (!this.isMaster(actor, sighting.image)) throw new ImageForbiddenError(sighting.image.id, action);
   }
 
+  /** @throws ImageNotFoundError, ImageForbiddenError */
+  checkStage(actor: Actor, sighting: Sighting): void {
+    this.checkModify(actor, sighting, 'stage data of');
+  }
+
+  /** @throws ImageNotFoundError, ImageForbiddenError */
+  checkImport(actor: Actor, sighting: Sighting): void {
+    this.checkModify(actor, sighting, 'import data of');
+  }
+
+  /**
+   * Copy to further stores.
+   * @throws ImageNotFoundError, ImageForbiddenError
+   */
+  checkCopy(actor: Actor, sighting: Sighting): void {
+    this.checkVisible(actor, sighting);
+    if (!actor.isAdmin) throw new ImageForbiddenError(sighting.image.id, 'copy');
+  }
+
   /** @throws ImageNotFoundError, ImageForbiddenError, ImageProtectedError */
   checkDelete(actor: Actor, sighting: Sighting): void {
     this.checkModify(actor, sighting, 'delete');

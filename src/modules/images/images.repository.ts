@@ -178,7 +178,7 @@ export class ImagesRepository {
     const row = await this.database.one<Image>(
       `UPDATE images i SET status = 'queued', size_bytes = NULL, virtual_size_bytes = NULL, upload_file_id = NULL,
          version = version + 1, updated_at = now()
-       WHERE id = $1 AND status = 'saving' AND upload_file_id = $2 AND deleted_at IS NULL
+       WHERE id = $1 AND status IN ('saving', 'uploading') AND upload_file_id = $2 AND deleted_at IS NULL
        RETURNING ${IMAGE_COLUMNS}`,
       [id, fileId],
       'images-requeue',
@@ -195,7 +195,7 @@ export class ImagesRepository {
   findAbandonedUploads(limit: number): Promise<{ id: string; uploadFileId: string }[]> {
     return this.database.query(
       `SELECT i.id, i.upload_file_id AS "uploadFileId" FROM images i
-       WHERE i.status = 'saving' AND i.deleted_at IS NULL AND NOT EXISTS (
+       WHERE (i.status = 'saving' OR i.status = 'uploading' AND i.size_bytes IS NULL) AND i.deleted_at IS NULL AND NOT EXISTS (
          SELECT 1 FROM stored_files f WHERE f.id = i.upload_file_id
            AND (f.state = 'writing' AND f.lease_expires_at > now()
              -- Complete, and about to be taken over by the process that wrote it.

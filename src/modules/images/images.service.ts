@@ -32,6 +32,7 @@ import {
   RECEIVING,
   type UpdateImage,
 } from './images.types.js';
+import { importTaskOf } from './imports/import-marks.js';
 
 /** Rows read at once while a whole list is streamed. */
 const STREAM_CHUNK = 500;
@@ -214,7 +215,7 @@ export class ImagesService {
   /** Moves what an image counts from one owner's usage to another's. */
   private async giveTo(image: Image, projectId: string | null): Promise<void> {
     if (projectId === image.projectId) return;
-    if (RECEIVING.includes(image.status)) throw new ImageBusyError(image.id);
+    if (RECEIVING.includes(image.status) || importTaskOf(image) !== null) throw new ImageBusyError(image.id);
     for (const fileId of await this.images.filesOf(image.id)) await this.artifacts.moveCharge(fileId, projectId);
     // The link must name the same objects for the new owner. Nobody can have addresses without being somebody.
     for (const artifactId of projectId === null ? [] : await this.images.ownArtifacts(image.id)) {

@@ -8,6 +8,18 @@ export { Image } from './image.entity.js';
 export { IMAGE_MEMBERS_MAX, IMAGE_PROPERTIES_MAX, IMAGE_TAGS_MAX, isReservedProperty } from './image-properties.js';
 export { ImageRemovalService } from './image-removal.service.js';
 export { hasData, IMAGE_STATUSES, type ImageStatus } from './image-status.js';
+export { ImageImportsService } from './imports/image-imports.service.js';
+export {
+  ImportFormatsMissingError,
+  ImportLockedError,
+  ImportStagingError,
+  ImportMethodOffError,
+  ImportStatusError,
+  ImportStoresInvalidError,
+  ImportStoreUnknownError,
+} from './imports/imports.errors.js';
+export type { BegunImport, ImportResult, StoreChoice } from './imports/imports.types.js';
+export { ImageStagingService } from './imports/image-staging.service.js';
 export {
   ImageActionForbiddenError,
   ImageBusyError,

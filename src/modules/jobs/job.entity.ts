@@ -132,6 +132,10 @@ export class Job {
   @Column('text', { name: 'request_id', nullable: true })
   requestId: string | null;
 
+  /** With which another region is asked; gone when the job has ended. */
+  @Column('bytea', { name: 'sealed_token', nullable: true })
+  sealedToken: Buffer | null;
+
   @Column('text', { name: 'cause_code', nullable: true })
   causeCode: string | null;
 

@@ -11,6 +11,12 @@ import { BuildWork } from './builds/build-work.js';
 import { JobExecutionsRepository } from './execution/job-executions.repository.js';
 import { JobRunner } from './execution/job-runner.js';
 import { type JobWork, JobWorks } from './execution/job-work.js';
+import { ImportSources } from './imports/import-sources.js';
+import { ImportWork } from './imports/import-work.js';
+import { ImportsService } from './imports/imports.service.js';
+import { RemoteImages } from './imports/remote-images.js';
+import { TasksRepository } from './imports/tasks.repository.js';
+import { TasksService } from './imports/tasks.service.js';
 import { JobEndings } from './job-endings.js';
 import { JobLogsRepository } from './job-logs.repository.js';
 import { JobLogsService } from './job-logs.service.js';
@@ -21,16 +27,25 @@ import { JobsRepository } from './jobs.repository.js';
 import { JobsService } from './jobs.service.js';
 
 /** What jobs of every type do. */
-const WORKS = [BuildWork];
+const WORKS = [BuildWork, ImportWork];
 
 const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSignals];
 
 /** What users do with jobs. Needs no builder. */
 @Module({
-  imports: [TypeOrmModule.forFeature([Job]), TenancyModule, ArtifactsModule, KeysModule, RecipesModule],
-  providers: [...INTERNALS, JobsRepository, JobsService, JobLogsService, JobQueue],
+  imports: [TypeOrmModule.forFeature([Job]), TenancyModule, ArtifactsModule, KeysModule, RecipesModule, ImagesModule],
+  providers: [
+    ...INTERNALS,
+    JobsRepository,
+    JobsService,
+    JobLogsService,
+    JobQueue,
+    ImportsService,
+    TasksService,
+    TasksRepository,
+  ],
   // The internals only for the module below.
-  exports: [...INTERNALS, JobsService, JobLogsService, JobQueue],
+  exports: [...INTERNALS, JobsService, JobLogsService, JobQueue, ImportsService, TasksService],
 })
 export class JobsModule {
   constructor(config: Config, health: HealthChecks) {
@@ -51,6 +66,8 @@ export class JobExecutionModule {
       imports: [builders, JobsModule, TenancyModule, ArtifactsModule, ImagesModule],
       providers: [
         JobRunner,
+        ImportSources,
+        RemoteImages,
         ...WORKS,
         { provide: JobWorks, useFactory: (...works: JobWork[]) => new JobWorks(works), inject: WORKS },
       ],

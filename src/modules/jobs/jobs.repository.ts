@@ -17,7 +17,7 @@ const COLUMNS = `j.id, j.project_id AS "projectId", j.user_id AS "userId", j.fac
   j.ssh_containers AS "sshContainers", j.recipe_type AS "recipeType", j.template_dictionary AS "templateDictionary",
   j.recipe_file_id AS "recipeFileId", j.target_image_id AS "targetImageId",
   j.resultant_image_id AS "resultantImageId", j.result_file_ids AS "resultFileIds",
-  j.input, j.result, j.message, j.request_id AS "requestId", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
+  j.input, j.result, j.message, j.request_id AS "requestId", j.sealed_token AS "sealedToken", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
   j.lease_owner AS "leaseOwner", j.lease_expires_at AS "leaseExpiresAt", j.fencing_number AS "fencingNumber", j.attempt,
   j.created_at AS "createdAt", j.updated_at AS "updatedAt", j.started_at AS "startedAt", j.finished_at AS "finishedAt",
   j.deleted_at AS "deletedAt"`;
@@ -25,33 +25,34 @@ const COLUMNS = `j.id, j.project_id AS "projectId", j.user_id AS "userId", j.fac
 /** Lists of names need a name. */
 const NAME_SQL = `coalesce(j.image_root_archive_name, '')`;
 
-/** What a new job is made with; the database adds the rest. */
-export type NewJob = Pick<
-  Job,
-  | 'id'
-  | 'projectId'
-  | 'userId'
-  | 'face'
-  | 'jobType'
-  | 'recipeId'
-  | 'imageId'
-  | 'publicKeyId'
-  | 'publicKey'
-  | 'arch'
-  | 'requireDkms'
-  | 'imageRootArchiveName'
-  | 'kernelFileName'
-  | 'initrdFileName'
-  | 'kernelParametersFileName'
-  | 'enableDebug'
-  | 'buildEnvSizeGib'
-  | 'memoryGib'
-  | 'sshContainers'
-  | 'recipeType'
-  | 'templateDictionary'
-  | 'recipeFileId'
-  | 'targetImageId'
->;
+/** What a new job is made with; the database adds the rest. What is absent is not of its type. */
+export type NewJob = Pick<Job, 'id' | 'projectId' | 'userId' | 'face' | 'jobType'> &
+  Partial<
+    Pick<
+      Job,
+      | 'recipeId'
+      | 'imageId'
+      | 'publicKeyId'
+      | 'publicKey'
+      | 'arch'
+      | 'requireDkms'
+      | 'imageRootArchiveName'
+      | 'kernelFileName'
+      | 'initrdFileName'
+      | 'kernelParametersFileName'
+      | 'enableDebug'
+      | 'buildEnvSizeGib'
+      | 'memoryGib'
+      | 'sshContainers'
+      | 'recipeType'
+      | 'templateDictionary'
+      | 'recipeFileId'
+      | 'targetImageId'
+      | 'input'
+      | 'requestId'
+      | 'sealedToken'
+    >
+  >;
 
 /** Statements on `jobs` that use cases need; those of executions are in `JobExecutionsRepository`. */
 @Injectable()
@@ -80,9 +81,9 @@ export class JobsRepository {
       `INSERT INTO jobs AS j (id, project_id, user_id, face, job_type, status, phase, recipe_id, image_id, public_key_id,
          public_key, arch, require_dkms, image_root_archive_name, kernel_file_name, initrd_file_name,
          kernel_parameters_file_name, enable_debug, build_env_size_gib, memory_gib, ssh_containers, recipe_type,
-         template_dictionary, recipe_file_id, target_image_id)
+         template_dictionary, recipe_file_id, target_image_id, input, request_id, sealed_token)
        VALUES ($1, $2, $3, $4, $5, 'queued', 'creating', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-         $19, $20, $21, $22, $23)
+         $19, $20, $21, $22, $23, $24, $25, $26)
        RETURNING ${COLUMNS}`,
       [
         job.id,
@@ -90,24 +91,27 @@ export class JobsRepository {
         job.userId,
         job.face,
         job.jobType,
-        job.recipeId,
-        job.imageId,
-        job.publicKeyId,
-        job.publicKey,
-        job.arch,
-        job.requireDkms,
-        job.imageRootArchiveName,
-        job.kernelFileName,
-        job.initrdFileName,
-        job.kernelParametersFileName,
-        job.enableDebug,
-        job.buildEnvSizeGib,
-        job.memoryGib,
-        job.sshContainers === null ? null : JSON.stringify(job.sshContainers),
-        job.recipeType,
-        job.templateDictionary === null ? null : JSON.stringify(job.templateDictionary),
-        job.recipeFileId,
-        job.targetImageId,
+        job.recipeId ?? null,
+        job.imageId ?? null,
+        job.publicKeyId ?? null,
+        job.publicKey ?? null,
+        job.arch ?? null,
+        job.requireDkms ?? false,
+        job.imageRootArchiveName ?? null,
+        job.kernelFileName ?? null,
+        job.initrdFileName ?? null,
+        job.kernelParametersFileName ?? null,
+        job.enableDebug ?? false,
+        job.buildEnvSizeGib ?? null,
+        job.memoryGib ?? null,
+        asJson(job.sshContainers),
+        job.recipeType ?? null,
+        asJson(job.templateDictionary),
+        job.recipeFileId ?? null,
+        job.targetImageId ?? null,
+        asJson(job.input),
+        job.requestId ?? null,
+        job.sealedToken ?? null,
       ],
       'jobs-insert',
     );
@@ -167,7 +171,7 @@ export class JobsRepository {
     await this.database.run(
       `UPDATE jobs SET status = $2, phase = 'done', percent = NULL, cause_code = $3, cause_message = $4,
          resultant_image_id = coalesce($5, resultant_image_id), lease_owner = NULL, lease_expires_at = NULL,
-         recipe_file_id = NULL, result_file_ids = '{}', finished_at = now(), updated_at = now(),
+         recipe_file_id = NULL, result_file_ids = '{}', sealed_token = NULL, finished_at = now(), updated_at = now(),
          deleted_at = CASE WHEN $6 THEN now() END, result = coalesce($7, result), message = coalesce($8, message)
        WHERE id = $1`,
       [
@@ -177,7 +181,7 @@ export class JobsRepository {
         cause?.message ?? null,
         resultantImageId ?? null,
         deleted ?? false,
-        result === undefined ? null : JSON.stringify(result),
+        asJson(result),
         message ?? null,
       ],
       'jobs-end',
@@ -201,6 +205,10 @@ export class JobsRepository {
 }
 
 export { COLUMNS as JOB_COLUMNS };
+
+function asJson(value: object | null | undefined): string | null {
+  return value == null ? null : JSON.stringify(value);
+}
 
 function conditions({ face, projectId, filter }: JobQuery): Conditions {
   return (bindings) => [

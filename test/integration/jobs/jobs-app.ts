@@ -30,6 +30,7 @@ import { type Recipe, RecipesService } from '../../../src/modules/recipes/index.
 import { Actor, Ledger, type Limits, ProjectsService } from '../../../src/modules/tenancy/index.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { DatabaseModule } from '../../../src/platform/database/database.module.js';
+import { EgressModule } from '../../../src/platform/egress/egress.module.js';
 import { EventsModule } from '../../../src/platform/events/events.module.js';
 import { LoggingModule } from '../../../src/platform/logging/logging.module.js';
 import { ObjectStoreModule } from '../../../src/platform/object-store/object-store.module.js';
@@ -138,6 +139,7 @@ export async function jobsApp(databaseUrl: string, dataDir: string, options: Job
       TelemetryModule.forRoot(new Metrics()),
       DatabaseModule.forRoot({ url: databaseUrl, poolSize: 8 }),
       QueueModule.forRoot({ kind: 'postgres', url: databaseUrl }),
+      EgressModule,
       EventsModule,
       ObjectStoreModule,
       options.working ? WorkersModule.with(ScriptedBuilders) : JobExecutionModule.with(ScriptedBuilders),

@@ -81,5 +81,5 @@ export class ExecutionReporter implements BuildReporter {
 
 function toPhase(phase: BuildPhase, jobType: string): ActivePhase {
   if (phase !== 'fetching') return phase;
-  return jobType === 'customize' ? 'fetching_image' : 'fetching_recipe';
+  return jobType === 'create' ? 'fetching_recipe' : 'fetching_image';
 }

@@ -1,0 +1,32 @@
+import type { ImageProperties } from '../images.types.js';
+
+/** Names of the properties by which an import tells how far it is. */
+const TASK = 'os_glance_import_task';
+const REMAINING = 'os_glance_importing_to_stores';
+const FAILED = 'os_glance_failed_import';
+
+/** The task that imports an image just now; null: none. */
+export function importTaskOf({ properties }: { readonly properties: ImageProperties }): string | null {
+  return properties[TASK] || null;
+}
+
+/** Stores into which the last import of an image could not put its data. */
+export function failedStoresOf({ properties }: { readonly properties: ImageProperties }): readonly string[] {
+  return (properties[FAILED] ?? '').split(',').filter(Boolean);
+}
+
+/** The properties of an image whose import is under way. */
+export function markImporting(
+  properties: ImageProperties,
+  taskId: string,
+  remaining: readonly string[],
+  failed: readonly string[],
+): ImageProperties {
+  return { ...properties, [TASK]: taskId, [REMAINING]: remaining.join(','), [FAILED]: failed.join(',') };
+}
+
+/** The properties of an image whose import has ended. The lists of stores stay, as empty as they are. */
+export function markImported(properties: ImageProperties, failed: readonly string[]): ImageProperties {
+  const { [TASK]: _task, ...others } = properties;
+  return { ...others, [REMAINING]: '', [FAILED]: failed.join(',') };
+}

@@ -1,0 +1,226 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Clock } from '../../../common/clock.js';
+import { isUuid, newId } from '../../../common/ids.js';
+import { currentRequestId } from '../../../common/request-context.js';
+import { Config, type ImportMethod } from '../../../config/config.js';
+import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
+import { EgressClient } from '../../../platform/egress/egress-client.js';
+import { Outbox } from '../../../platform/events/outbox.js';
+import { type CreateImage, type Image, ImageImportsService, ImagesService } from '../../images/index.js';
+import { type Actor, Ledger, LimitExceededError, NotPermittedError } from '../../tenancy/index.js';
+import { JobEndings } from '../job-endings.js';
+import { JobSignals } from '../job-signals.js';
+import type { Job, JobInput } from '../job.entity.js';
+import { hasEnded } from '../job-state.js';
+import { JobsRepository } from '../jobs.repository.js';
+import type { JobCause } from '../jobs.types.js';
+import { type ImportOrder, type ImportSourceOrder, toAsker } from './import-order.js';
+import { ImportArgumentError, ImportMethodError } from './imports.errors.js';
+import type { ImportImage } from './imports.types.js';
+
+const MINUTE_MS = 60_000;
+/** A task that holds an image and does nothing for so long may be put aside. @see Image API v2, import locking */
+const STALLED_MS = { queued: 120 * MINUTE_MS, running: 60 * MINUTE_MS };
+const STALLED: JobCause = {
+  code: 'import.stalled',
+  message: 'The import made no progress, and another one took its place.',
+};
+const DELETED: JobCause = { code: 'image.deleted', message: 'The image was deleted while it was imported.' };
+
+/** Begins imports, and ends those whose images go. Running them is `ImportWork`'s. */
+@Injectable()
+export class ImportsService implements OnModuleInit {
+  constructor(
+    private readonly jobs: JobsRepository,
+    private readonly endings: JobEndings,
+    private readonly signals: JobSignals,
+    private readonly images: ImagesService,
+    private readonly imports: ImageImportsService,
+    private readonly egress: EgressClient,
+    private readonly ledger: Ledger,
+    private readonly uow: UnitOfWork,
+    private readonly outbox: Outbox,
+    private readonly clock: Clock,
+    private readonly config: Config,
+  ) {}
+
+  onModuleInit(): void {
+    this.endings.onEnd(['import', 'copy'], async (job, { status }) => {
+      if (status !== 'succeeded') await this.imports.release(job.imageId!, job.id);
+    });
+    this.imports.onDelete((imageId, taskId) => this.endWithImage(imageId, taskId));
+  }
+
+  /** The methods that are offered, in the order of the documentation. */
+  methods(): readonly ImportMethod[] {
+    return this.config.imports.methods;
+  }
+
+  /**
+   * Accepts an import: from now on its task has the image, and of several imports at once one is accepted. A worker does
+   * the rest.
+   *
+   * @returns the task; null when there is nothing to do, since every store has the data
+   * @throws ImportMethodError no such method, or one that is switched off
+   * @throws LimitExceededError no room is left, or too many uploads or jobs are under way
+   * @throws ImportArgumentError the method was not told what it needs
+   * @throws EgressRefusedError the address is none that may be fetched from
+   * @throws anything that `ImageImportsService.begin` throws
+   * @see Image API v2, "Import an image"
+   */
+  async start(actor: Actor, imageId: string, command: ImportImage): Promise<Job | null> {
+    const method = this.offered(command.method);
+    await this.checkRoom(actor, method);
+    return this.uow.run(() => this.accept(actor, imageId, method, command));
+  }
+
+  /**
+   * Makes an image and imports its data from an address.
+   * @throws anything that `start` and `ImagesService.create` throw
+   * @see Image API v2, "Create task" (type import)
+   */
+  async createAndStart(actor: Actor, image: CreateImage, command: ImportImage): Promise<Job> {
+    const method = this.offered(command.method);
+    await this.checkRoom(actor, method);
+    return this.uow.run(async () => {
+      const { id } = await this.images.create(actor, image);
+      return (await this.accept(actor, id, method, command))!;
+    });
+  }
+
+  private offered(method: string): ImportMethod {
+    const found = this.config.imports.methods.find((offered) => offered === method);
+    if (!found) throw new ImportMethodError(method, this.config.imports.methods);
+    return found;
+  }
+
+  /** What cannot be for want of room is refused before anything else is looked at; what is reserved later is exact. */
+  private async checkRoom({ projectId }: Actor, method: ImportMethod): Promise<void> {
+    if (projectId === null) return;
+    for (const quantity of ['storage_bytes', 'uploads'] as const) {
+      // What is staged holds its place among the uploads already.
+      if (quantity === 'uploads' && method === 'glance-direct') continue;
+      const usage = await this.ledger.find(projectId, quantity);
+      if (usage?.maximum != null && usage.used >= usage.maximum) {
+        throw new LimitExceededError(quantity, usage.maximum, usage.used, 1);
+      }
+    }
+  }
+
+  private async accept(actor: Actor, imageId: string, method: ImportMethod, command: ImportImage): Promise<Job | null> {
+    const jobId = newId();
+    const begun = await this.imports.begin(actor, imageId, {
+      method,
+      taskId: jobId,
+      stores: command.stores,
+      checkArguments: () => checkArguments(command),
+      breakLock: (taskId) => this.breakLock(taskId),
+      checkSource: () => {
+        if (method === 'web-download') this.checkUri(command.uri);
+      },
+    });
+    if (!begun) return null;
+    await this.checkStaged(begun.image, method, begun.stores.length);
+    const order: ImportOrder = {
+      method: toSource(method, command),
+      stores: begun.stores,
+      allStoresMustSucceed: command.allStoresMustSucceed ?? true,
+      inject: method === 'copy-image' ? {} : this.injectedFor(actor),
+      asker: toAsker(actor),
+      ...(command.legacy ? { legacy: command.legacy } : {}),
+    };
+    return this.insert(actor, jobId, command.face, begun.image, order);
+  }
+
+  private async insert(actor: Actor, id: string, face: string, image: Image, order: ImportOrder): Promise<Job> {
+    const projectId = actor.projectId ?? image.projectId;
+    if (projectId === null) throw new NotPermittedError('images:import without a project');
+    await this.ledger.reserve(projectId, 'queued_jobs', 1);
+    const job = await this.jobs.insert({
+      id,
+      projectId,
+      userId: actor.id,
+      face,
+      jobType: order.method.name === 'copy-image' ? 'copy' : 'import',
+      imageId: image.id,
+      input: order as unknown as JobInput,
+      requestId: currentRequestId(),
+    });
+    const data = { jobType: job.jobType, imageId: image.id };
+    await this.outbox.record(
+      { kind: 'job.created', noun: 'job', nounId: id, projectId, actorId: actor.id, data },
+      { dispatch: true },
+    );
+    return job;
+  }
+
+  /** What is staged is of a known size, so it is known at once whether its copies would fit. */
+  private async checkStaged({ projectId, sizeBytes }: Image, method: ImportMethod, copies: number): Promise<void> {
+    if (method !== 'glance-direct' || projectId === null || sizeBytes === null) return;
+    const usage = await this.ledger.find(projectId, 'storage_bytes');
+    if (usage?.maximum != null && usage.used + sizeBytes * copies > usage.maximum) {
+      throw new LimitExceededError('storage_bytes', usage.maximum, usage.used, sizeBytes * copies);
+    }
+  }
+
+  private checkUri(uri: unknown): void {
+    if (typeof uri !== 'string' || uri === '') throw new ImportArgumentError('web-download needs a uri');
+    this.egress.check(uri);
+  }
+
+  private injectedFor(actor: Actor): Readonly<Record<string, string>> {
+    const { injectProperties, injectIgnoreRoles } = this.config.imports;
+    return injectIgnoreRoles.some((role) => (actor.roles as ReadonlySet<string>).has(role)) ? {} : injectProperties;
+  }
+
+  private async breakLock(taskId: string): Promise<boolean> {
+    const job = isUuid(taskId) ? await this.jobs.findForUpdate(taskId) : null;
+    if (!job || hasEnded(job.status)) return true;
+    const idleMs = this.clock.now().getTime() - job.updatedAt.getTime();
+    if (idleMs < STALLED_MS[job.status as 'queued' | 'running']) return false;
+    await this.end(job, 'failed', STALLED);
+    return true;
+  }
+
+  private async endWithImage(imageId: string, taskId: string): Promise<void> {
+    const job = await this.jobs.findForUpdate(taskId);
+    if (job && !hasEnded(job.status)) await this.end(job, 'cancelled', DELETED);
+    else await this.imports.release(imageId, taskId);
+  }
+
+  private async end(job: Job, status: 'failed' | 'cancelled', cause: JobCause): Promise<void> {
+    await this.endings.end(job, { status, cause }, null);
+    await this.signals.stop(job.id);
+  }
+}
+
+/** @throws ImportArgumentError */
+function checkArguments({ method, region, imageId, serviceInterface }: ImportImage): void {
+  if (method !== 'glance-download') return;
+  if (typeof region !== 'string' || region === '') {
+    throw new ImportArgumentError('glance-download needs a glance_region');
+  }
+  if (typeof imageId !== 'string' || !isUuid(imageId, true)) {
+    throw new ImportArgumentError('glance-download needs a glance_image_id, which is a UUID');
+  }
+  if (serviceInterface !== undefined && (typeof serviceInterface !== 'string' || serviceInterface === '')) {
+    throw new ImportArgumentError('glance_service_interface must be a text');
+  }
+}
+
+/** Once everything is checked. */
+function toSource(method: ImportMethod, command: ImportImage): ImportSourceOrder {
+  switch (method) {
+    case 'web-download':
+      return { name: method, uri: command.uri as string };
+    case 'glance-download':
+      return {
+        name: method,
+        region: command.region as string,
+        imageId: (command.imageId as string).toLowerCase(),
+        serviceInterface: (command.serviceInterface as string | undefined) ?? 'public',
+      };
+    default:
+      return { name: method };
+  }
+}
