@@ -82,7 +82,7 @@ export class GlanceFace extends Face {
   }
 
   override bodyMode(method: string, path: string): BodyMode {
-    return method === 'PUT' && path.endsWith('/file') ? 'stream' : 'buffer';
+    return method === 'PUT' && /\/(file|stage)$/.test(path) ? 'stream' : 'buffer';
   }
 
   private headersOf(error: KilnError, request: FastifyRequest): Record<string, string> {

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { IdentityModule } from '../../modules/identity/index.js';
 import { ImagesModule } from '../../modules/images/index.js';
+import { JobsModule } from '../../modules/jobs/index.js';
 import { MetadefsModule } from '../../modules/metadefs/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { GlanceImageDataController } from './data/image-data.controller.js';
@@ -10,6 +11,7 @@ import { GlanceFallbackController } from './glance.fallback.controller.js';
 import { TokenGuard } from '../shared/auth-guard.js';
 import { NoBodyGuard } from './no-body.guard.js';
 import { GlanceImagesController } from './images/images.controller.js';
+import { GlanceImportsController } from './imports/imports.controller.js';
 import { GlanceMembersController } from './members/members.controller.js';
 import { GlanceNamespacesController } from './metadefs/namespaces.controller.js';
 import { GlanceMetadefObjectsController } from './metadefs/objects.controller.js';
@@ -19,13 +21,16 @@ import { GlanceMetadefTagsController } from './metadefs/tags.controller.js';
 import { GlanceSchemasController } from './schemas/schemas.controller.js';
 import { GlanceStoresController } from './stores/stores.controller.js';
 import { GlanceTagsController } from './tags/tags.controller.js';
+import { GlanceTasksController } from './tasks/tasks.controller.js';
 
 /** The Image API v2 at `/image`. */
 @Module({
-  imports: [IdentityModule, ImagesModule, MetadefsModule],
+  imports: [IdentityModule, ImagesModule, JobsModule, MetadefsModule],
   controllers: [
     GlanceImagesController,
     GlanceImageDataController,
+    GlanceImportsController,
+    GlanceTasksController,
     GlanceTagsController,
     GlanceMembersController,
     GlanceSchemasController,

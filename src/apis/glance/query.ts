@@ -52,3 +52,18 @@ function formEncode(text: string): string {
     .replaceAll('%20', '+')
     .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
+
+/** The links of a page: to the first one and, if this one is full, to the next. */
+export function pageLinks(
+  path: string,
+  parameters: Parameters,
+  page: readonly { readonly id: string }[],
+  limit: number,
+): { first: string; next?: string } {
+  const kept = parameters.filter(([name]) => name !== 'marker');
+  const marker = page.at(-1)?.id;
+  const first = link(path, kept);
+  return marker !== undefined && page.length === limit
+    ? { first, next: link(path, [...kept, ['marker', marker]]) }
+    : { first };
+}

@@ -18,7 +18,7 @@ afterAll(() => kiln?.stop());
 
 describe('versions', () => {
   const document = () => ({
-    versions: ['v2.15', 'v2.7', 'v2.5', 'v2.4', 'v2.1', 'v2.0'].map((id, index) => ({
+    versions: ['v2.15', 'v2.12', 'v2.11', 'v2.8', 'v2.7', 'v2.6', 'v2.5', 'v2.4', 'v2.1', 'v2.0'].map((id, index) => ({
       id,
       status: index === 0 ? 'CURRENT' : 'SUPPORTED',
       links: [{ rel: 'self', href: `${kiln.url}/image/v2/` }],
@@ -32,7 +32,7 @@ describe('versions', () => {
     ['/versions/', 200],
     ['/v1', 300],
     ['/v10', 300],
-    ['/v2.6/images', 300],
+    ['/v2.99/images', 300],
     ['/va.1/images', 300],
   ])('are told at %j with %d, without a token', async (path, status) => {
     const answer = await ask(kiln, 'GET', path, { headers: { accept: 'text/plain' } });
@@ -50,7 +50,7 @@ describe('versions', () => {
 
   it('are one API under every prefix that is listed, and under none with a fitting Accept', async () => {
     await alice.create({ name: 'same' });
-    const paths = ['/v2/images', '/v2.0/images', '/v2.7/images', '/v2.15/images'];
+    const paths = ['/v2/images', '/v2.0/images', '/v2.6/images', '/v2.7/images', '/v2.15/images'];
     const answers = await Promise.all(paths.map((path) => alice.ask('GET', path)));
     const byAccept = await alice.ask('GET', '/images', undefined, {
       accept: 'application/vnd.openstack.images-v2',
@@ -179,7 +179,7 @@ describe('methods', () => {
     expect([answer.status, answer.text]).toEqual([200, '']);
   });
 
-  it.each(['/v2/nothing', '/v2/images/a/b', '/v2/schemas/nothing', '/v2/tasks', '/v2/cache'])(
+  it.each(['/v2/nothing', '/v2/images/a/b', '/v2/schemas/nothing', '/v2/tasks/a/b', '/v2/cache'])(
     '%s does not exist',
     async (path) => {
       expect((await alice.ask('GET', path)).status).toBe(404);

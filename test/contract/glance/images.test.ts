@@ -63,7 +63,7 @@ describe('creating an image', () => {
     });
     expect(headers.get('location')).toBe(`${kiln.url}/image/v2/images/${body.id}`);
     expect(headers.get('openstack-image-store-ids')).toBe('default');
-    expect(headers.get('openstack-image-import-methods')).toBeNull();
+    expect(headers.get('openstack-image-import-methods')).toBe('glance-direct,web-download,glance-download,copy-image');
   });
 
   it('takes every attribute, and other names as properties', async () => {

@@ -3,14 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ImageDataService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/current-actor.js';
-import { UnsupportedMediaTypeError } from '../../shared/request-errors.js';
-import { RequestInvalidError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { TokenGuard } from '../../shared/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { requestedRange } from './byte-range.js';
-
-const MEDIA_TYPE = 'application/octet-stream';
+import { DATA_TYPE, readUpload } from './upload-headers.js';
 
 /** @see Image API v2, "Image data" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/file`)
@@ -25,15 +22,7 @@ export class GlanceImageDataController {
     @Param('imageId') imageId: string,
     @Req() request: FastifyRequest,
   ): Promise<void> {
-    const { headers } = request;
-    if (headers['content-type']?.split(';')[0]!.trim().toLowerCase() !== MEDIA_TYPE) {
-      throw new UnsupportedMediaTypeError(headers['content-type'], [MEDIA_TYPE]);
-    }
-    const storeId = headers['x-image-meta-store'];
-    await this.data.upload(actor, imageId, request.raw, {
-      storeId: typeof storeId === 'string' ? storeId : undefined,
-      sizeBytes: announcedSize(headers),
-    });
+    await this.data.upload(actor, imageId, request.raw, readUpload(request.headers));
   }
 
   // Never a redirect to the store: clients check the digest of what they get from here.
@@ -52,22 +41,11 @@ export class GlanceImageDataController {
     }
     const range = requestedRange(request.headers, data.sizeBytes);
     const stream = await data.open(range ?? undefined);
-    void reply.status(range ? 206 : 200).header('content-type', MEDIA_TYPE);
+    void reply.status(range ? 206 : 200).header('content-type', DATA_TYPE);
     void reply.header('content-length', range ? range.end - range.start + 1 : data.sizeBytes);
     if (range) void reply.header('content-range', `bytes ${range.start}-${range.end}/${data.sizeBytes}`);
     // Of the whole image, and in hexadecimal: what the reference sends, and clients compare.
     if (image.md5 !== null) void reply.header('content-md5', image.md5);
     await reply.send(stream);
   }
-}
-
-/** What the sender says of the length; a body in chunks may come with a header of its own for it. */
-function announcedSize(headers: FastifyRequest['headers']): number | undefined {
-  if (headers['content-length'] !== undefined) return Number(headers['content-length']);
-  const announced = headers['x-openstack-image-size'];
-  if (announced === undefined) return undefined;
-  if (typeof announced !== 'string' || !/^\d{1,15}$/.test(announced)) {
-    throw new RequestInvalidError('x-openstack-image-size must be a number of bytes');
-  }
-  return Number(announced);
 }

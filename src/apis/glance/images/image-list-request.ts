@@ -11,7 +11,7 @@ import {
   VISIBILITIES,
 } from '../../../modules/images/index.js';
 import { QueryInvalidError } from '../glance.errors.js';
-import { link, type Parameters, readLimit } from '../query.js';
+import { pageLinks, type Parameters, readLimit } from '../query.js';
 import { presentImage } from './images.presenter.js';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -79,14 +79,9 @@ export function toImageQuery(parameters: Parameters): ImageQuery {
 
 /** A page on the wire, with the links by which clients walk the list. */
 export function presentImagePage(images: readonly Image[], parameters: Parameters, limit: number) {
-  const kept = parameters.filter(([name]) => name !== 'marker');
-  const marker = images.at(-1)?.id;
   return {
     images: images.map(presentImage),
-    first: link('/v2/images', kept),
-    ...(marker !== undefined && images.length === limit
-      ? { next: link('/v2/images', [...kept, ['marker', marker]]) }
-      : {}),
+    ...pageLinks('/v2/images', parameters, images, limit),
     schema: '/v2/schemas/images',
   };
 }

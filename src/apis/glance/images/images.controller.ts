@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ImageDataService, ImagesService } from '../../../modules/images/index.js';
+import { ImportsService } from '../../../modules/jobs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/current-actor.js';
 import { parseJsonBody } from '../../shared/json-body.js';
@@ -22,6 +23,7 @@ export class GlanceImagesController {
   constructor(
     private readonly images: ImagesService,
     private readonly data: ImageDataService,
+    private readonly imports: ImportsService,
     private readonly address: PublicAddress,
   ) {}
 
@@ -43,6 +45,8 @@ export class GlanceImagesController {
     const stores = this.data.stores().map(({ id }) => id);
     reply.header('location', `${this.address.of(request)}${GLANCE_MOUNT}/v2/images/${image.id}`);
     reply.header('openstack-image-store-ids', stores.join(','));
+    const methods = this.imports.methods();
+    if (methods.length > 0) reply.header('openstack-image-import-methods', methods.join(','));
     return presentImage(image);
   }
 

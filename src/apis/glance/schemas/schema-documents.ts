@@ -117,6 +117,34 @@ const MEMBER = {
   additionalProperties: false,
 };
 
+const TASK_PROPERTIES = {
+  id: { type: 'string', pattern: UUID_PATTERN, description: 'An identifier for the task' },
+  type: {
+    type: 'string',
+    enum: ['import', 'api_image_import', 'location_import'],
+    description: 'The type of task represented by this content',
+  },
+  status: {
+    type: 'string',
+    enum: ['pending', 'processing', 'success', 'failure'],
+    description: 'The current status of this task',
+  },
+  input: { type: ['null', 'object'], description: 'The parameters required by task, JSON blob' },
+  result: { type: ['null', 'object'], description: 'The result of current task, JSON blob' },
+  owner: { type: 'string', description: 'An identifier for the owner of this task' },
+  message: { type: 'string', description: 'Human-readable informative message only included when appropriate' },
+  image_id: { type: 'string', description: 'Image associated with the task' },
+  request_id: { type: 'string', description: 'Human-readable informative request-id' },
+  user_id: { type: 'string', description: 'User associated with the task' },
+  expires_at: { type: 'string', description: 'Datetime when this resource would be subject to removal' },
+  created_at: { type: 'string', description: 'Datetime when this resource was created' },
+  updated_at: { type: 'string', description: 'Datetime when this resource was updated' },
+  self: { type: 'string' },
+  schema: { type: 'string' },
+};
+
+const TASK = { name: 'task', properties: TASK_PROPERTIES, additionalProperties: false };
+
 /** A list that has pages; `items` is what stands under its name. */
 function collection(name: string, items: object) {
   return {
@@ -145,6 +173,8 @@ export const SCHEMAS: Readonly<Record<string, object>> = {
     properties: { members: { type: 'array', items: MEMBER }, schema: { type: 'string' } },
     links: [{ rel: 'describedby', href: '{schema}' }],
   },
+  task: TASK,
+  tasks: collection('tasks', { type: 'array', items: TASK }),
 };
 
 /** The documents below `metadefs/`. */

@@ -1,0 +1,61 @@
+import { Controller, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { ImageStagingService } from '../../../modules/images/index.js';
+import { ImportsService } from '../../../modules/jobs/index.js';
+import type { Actor } from '../../../modules/tenancy/index.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { tokenOf } from '../../shared/credentials.js';
+import { CurrentActor } from '../../shared/current-actor.js';
+import { parseJsonBody } from '../../shared/json-body.js';
+import { readUpload } from '../data/upload-headers.js';
+import { GLANCE_MOUNT } from '../glance.face.js';
+import { NoBodyGuard } from '../no-body.guard.js';
+import { toImportImage } from './import-request.js';
+
+/** @see Image API v2, "Interoperable image import" */
+@Controller(`${GLANCE_MOUNT}/v2`)
+@UseGuards(TokenGuard)
+export class GlanceImportsController {
+  constructor(
+    private readonly staging: ImageStagingService,
+    private readonly imports: ImportsService,
+  ) {}
+
+  @Put('images/:imageId/stage')
+  @HttpCode(204)
+  async stage(
+    @CurrentActor() actor: Actor,
+    @Param('imageId') imageId: string,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
+    await this.staging.stage(actor, imageId, request.raw, readUpload(request.headers));
+  }
+
+  @Post('images/:imageId/import')
+  @HttpCode(202)
+  async start(
+    @CurrentActor() actor: Actor,
+    @Param('imageId') imageId: string,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
+    const store = request.headers['x-image-meta-store'];
+    const command = toImportImage(
+      parseJsonBody(request.body),
+      typeof store === 'string' ? store : undefined,
+      tokenOf(request) ?? undefined,
+    );
+    await this.imports.start(actor, imageId, command);
+  }
+
+  @Get('info/import')
+  @UseGuards(NoBodyGuard)
+  methods() {
+    return {
+      'import-methods': {
+        description: 'Import methods available.',
+        type: 'array',
+        value: this.imports.methods(),
+      },
+    };
+  }
+}
