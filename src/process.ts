@@ -59,8 +59,13 @@ export async function runProcess(env: NodeJS.ProcessEnv): Promise<void> {
     if (stop.stopping) return;
     explain(error, config);
     await undo.run().catch(() => undefined);
-    process.exit(error instanceof BootstrapFileError ? EXIT_BAD_CONFIGURATION : 1);
+    process.exit(isBadConfiguration(error) ? EXIT_BAD_CONFIGURATION : 1);
   }
+}
+
+/** Of the environment, or of a file that it names. */
+function isBadConfiguration(error: unknown): error is BootstrapFileError | ConfigError {
+  return error instanceof BootstrapFileError || error instanceof ConfigError;
 }
 
 function loadOrExit(env: NodeJS.ProcessEnv): LoadedConfig {
@@ -224,7 +229,7 @@ function stopOnSignals(undo: Undo): { stopping: boolean } {
 
 function explain(error: unknown, config: Config): void {
   const { code } = error as NodeJS.ErrnoException;
-  if (error instanceof BootstrapFileError) error.problems.forEach((problem) => console.error(`kiln: ${problem}`));
+  if (isBadConfiguration(error)) error.problems.forEach((problem) => console.error(`kiln: ${problem}`));
   else if (code === 'EADDRINUSE') {
     console.error(`kiln: port ${config.http.port} on ${config.http.host} is taken; set another KILN_PORT`);
   } else if (code === 'EACCES' && config.http.port < 1024) {

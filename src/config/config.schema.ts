@@ -269,6 +269,11 @@ export const SETTINGS = {
     true,
   ),
   bootstrapFile: setting('KILN_BOOTSTRAP_FILE', text, 'YAML file that declares projects, users, roles and limits.'),
+  policyFile: setting(
+    'KILN_POLICY_FILE',
+    text,
+    'YAML or JSON file of policy rules that go before the built-in ones: names and check strings, as oslo.policy has them.',
+  ),
   tokenTtlSeconds: setting('KILN_TOKEN_TTL_SECONDS', integer(60, 31_536_000), 'Life of a token in seconds.', '3600'),
   rateLimit: setting(
     'KILN_RATE_LIMIT',

@@ -41,6 +41,7 @@ export class Config {
   readonly redisUrl: string | undefined;
   readonly stores: readonly StoreConfig[];
   readonly bootstrapFile: string | undefined;
+  readonly policyFile: string | undefined;
   readonly identity: { readonly tokenTtlSeconds: number };
   /** Requests a second and credential; undefined: no limit. */
   readonly rateLimit: number | undefined;
@@ -92,6 +93,7 @@ export class Config {
     this.redisUrl = parsed.redisUrl;
     this.stores = parsed.stores ?? [{ id: 'default', type: 'file', path: join(this.dataDir, 'objects') }];
     this.bootstrapFile = parsed.bootstrapFile;
+    this.policyFile = parsed.policyFile;
     this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds! };
     this.rateLimit = parsed.rateLimit;
     this.deletedRetentionMs = parsed.deletedRetention!;
@@ -150,7 +152,7 @@ export class Config {
   }
 }
 
-/** Every problem of the environment at once, one a line. */
+/** Every problem of the environment, or of a file that it names, at once, one a line. */
 export class ConfigError extends Error {
   constructor(readonly problems: readonly string[]) {
     super(problems.join('\n'));

@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { Config } from '../../config/config.js';
 import { ArtifactsModule } from '../artifacts/index.js';
-import { TenancyModule } from '../tenancy/index.js';
+import { loadPolicy, Policy, TenancyModule } from '../tenancy/index.js';
 import { DeletedImagesRepository } from './deleted/deleted-images.repository.js';
 import { DeletedImagesService } from './deleted/deleted-images.service.js';
 import { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
@@ -13,6 +14,7 @@ import { ImageDataService } from './data/image-data.service.js';
 import { Image } from './image.entity.js';
 import { ImageListRepository } from './image-list.repository.js';
 import { ImageRemovalService } from './image-removal.service.js';
+import { IMAGE_RULES } from './image-rules.js';
 import { ImagesPolicy } from './images.policy.js';
 import { ImagesRepository } from './images.repository.js';
 import { ImagesService } from './images.service.js';
@@ -38,6 +40,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     DeletedImagesService,
     DeletedImagesRepository,
     DeletedManifestsService,
+    { provide: Policy, useFactory: ({ policyFile }: Config) => loadPolicy(IMAGE_RULES, policyFile), inject: [Config] },
     ImagesPolicy,
     ImagesRepository,
     ImageListRepository,

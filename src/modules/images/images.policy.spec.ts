@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { Actor, type Role } from '../tenancy/index.js';
+import { Actor, Policy, type PolicyRules, type Role } from '../tenancy/index.js';
 import { Image } from './image.entity.js';
+import { IMAGE_RULES } from './image-rules.js';
 import { ImagesPolicy, type Sighting } from './images.policy.js';
 import type { MemberStatus, Visibility } from './images.types.js';
 
-const policy = new ImagesPolicy();
+const withRules = (rules: PolicyRules): ImagesPolicy => new ImagesPolicy(Policy.of(IMAGE_RULES, rules));
+const policy = withRules({});
 
 const user = (projectId: string | null, ...roles: Role[]): Actor =>
   Actor.user({ id: 'u', name: 'u', projectId, projectName: projectId, roles });
@@ -130,11 +132,80 @@ describe('doing something with an image', () => {
   });
 });
 
+describe('a rule of the operator', () => {
+  const who = (policy: ImagesPolicy, check: (policy: ImagesPolicy, actor: Actor) => void): Who[] =>
+    (Object.keys(ACTORS) as Who[]).filter((name) => outcome(() => check(policy, ACTORS[name])) === 'yes');
+
+  it('can take a right away', () => {
+    const policy = withRules({ download_image: 'rule:context_is_admin', communitize_image: 'role:admin' });
+
+    expect(who(policy, (each, actor) => each.checkDownload(actor, sighting('public')))).toEqual(['admin']);
+    expect(who(policy, (each, actor) => each.checkPublish(actor, sighting('shared').image, 'community'))).toEqual([
+      'admin',
+    ]);
+  });
+
+  it('can give a right to more people of the project', () => {
+    const policy = withRules({ modify_image: 'role:reader and project_id:%(project_id)s' });
+
+    expect(who(policy, (each, actor) => each.checkModify(actor, sighting('public'), 'change'))).toEqual([
+      'owner',
+      'ownReader',
+    ]);
+  });
+
+  it('can make somebody else an administrator', () => {
+    const policy = withRules({ context_is_admin: 'role:admin or role:service' });
+
+    expect(who(policy, (each, actor) => each.checkDelete(actor, sighting('private')))).toEqual([
+      'owner',
+      'admin',
+      'service',
+    ]);
+  });
+
+  it('can hide images', () => {
+    const policy = withRules({ get_image: "rule:context_is_admin or not 'hush':%(secrecy)s" });
+    const hushed = sighting('public', null, { properties: { secrecy: 'hush' } });
+
+    expect(who(policy, (each, actor) => each.checkVisible(actor, hushed))).toEqual(['admin']);
+    expect(policy.isListedVisible(ACTORS.owner, hushed.image)).toBe(false);
+    expect([policy.hidesListed, withRules({ get_images: '@' }).hidesListed]).toEqual([true, false]);
+  });
+
+  it.each<[string, (policy: ImagesPolicy, actor: Actor) => void, readonly Who[]]>([
+    ['seen', (each, actor) => each.checkVisible(actor, sighting('private')), ['owner', 'ownReader', 'admin']],
+    ['read', (each, actor) => each.checkDownload(actor, sighting('shared')), ['owner', 'ownReader', 'admin']],
+    ['changed', (each, actor) => each.checkModify(actor, sighting('public'), 'x'), ['owner', 'ownReader', 'admin']],
+    ['overwritten', (each, actor) => each.checkUpload(actor, sighting('community')), ['owner', 'ownReader', 'admin']],
+    [
+      'deleted',
+      (each, actor) => each.checkDelete(actor, sighting('shared', 'accepted')),
+      ['owner', 'ownReader', 'admin'],
+    ],
+    [
+      'made for another project',
+      (each, actor) => each.checkCreate(actor, { projectId: 'owning', visibility: 'private' }),
+      ['owner', 'ownReader', 'admin'],
+    ],
+    [
+      'accepted for another project',
+      (each, actor) => each.checkDecideMembership(actor, sighting('shared', 'pending').image, 'other'),
+      ['member', 'reader', 'admin'],
+    ],
+  ])("that forgets the project does not let another project's image be %s", (_name, check, expected) => {
+    const open = Object.fromEntries(Object.keys(IMAGE_RULES).map((rule) => [rule, '@']));
+    const policy = withRules({ ...open, context_is_admin: 'role:admin' });
+
+    expect(who(policy, check)).toEqual(expected);
+  });
+});
+
 describe('making an image', () => {
   const make =
     (owner: string | null, visibility: Visibility) =>
     (who: Who): string =>
-      outcome(() => policy.checkCreate(ACTORS[who], owner, visibility));
+      outcome(() => policy.checkCreate(ACTORS[who], { projectId: owner, visibility }));
 
   it('takes a member of the project that is to own it, and an administrator for others', () => {
     expect((['owner', 'ownReader', 'member', 'admin', 'nobody'] as const).map(make('owning', 'shared'))).toEqual([

@@ -7,6 +7,9 @@ export {
   type Project,
   type ProjectFilter,
 } from './projects.service.js';
+export { Policy, type PolicyRules } from './policy/policy.js';
+export type { PolicyTarget } from './policy/policy-check.js';
+export { loadPolicy } from './policy/policy-file.js';
 export { QUANTITIES, type Limits, type Quantity } from './quantity.js';
 export {
   LimitExceededError,

@@ -148,7 +148,7 @@ export class ImageDataService {
     if (sizeBytes === undefined) return;
     if (sizeBytes > this.config.images.sizeMaxBytes) throw new ImageTooLargeError(this.config.images.sizeMaxBytes);
     const usage = actor.projectId === null ? null : await this.ledger.find(actor.projectId, 'storage_bytes');
-    if (usage?.maximum != null && usage.used + sizeBytes > usage.maximum && !actor.isAdmin) {
+    if (usage?.maximum != null && usage.used + sizeBytes > usage.maximum && !this.policy.isAdmin(actor)) {
       throw new LimitExceededError('storage_bytes', usage.maximum, usage.used, sizeBytes);
     }
   }
@@ -157,7 +157,7 @@ export class ImageDataService {
     const found = lock ? this.images.findForUpdate : this.images.find;
     const sighting = isUuid(imageId, true) ? await found.call(this.images, imageId, actor.projectId) : null;
     if (!sighting) throw new ImageNotFoundError(imageId);
-    this.policy.checkModify(actor, sighting, 'upload data to');
+    this.policy.checkUpload(actor, sighting);
     const { image } = sighting;
     checkTransition(image.id, image.status, 'saving');
     if (image.diskFormat === null || image.containerFormat === null) throw new ImageFormatsMissingError(image.id);

@@ -6,12 +6,8 @@ import { ArtifactsService } from '../../artifacts/index.js';
 import { type Actor, Ledger } from '../../tenancy/index.js';
 import { ImageRemovalService } from '../image-removal.service.js';
 import type { Image } from '../image.entity.js';
-import {
-  ImageActionForbiddenError,
-  ImageForbiddenError,
-  ImageMarkerNotFoundError,
-  ImageNotFoundError,
-} from '../images.errors.js';
+import { ImageActionForbiddenError, ImageMarkerNotFoundError, ImageNotFoundError } from '../images.errors.js';
+import { ImagesPolicy } from '../images.policy.js';
 import { ImagesRepository } from '../images.repository.js';
 import { ImageRegistrationRepository } from '../registration/image-registration.repository.js';
 import { ImageRestoreConflictError } from './deleted-images.errors.js';
@@ -25,6 +21,7 @@ export class DeletedImagesService {
     private readonly deleted: DeletedImagesRepository,
     private readonly images: ImagesRepository,
     private readonly registrations: ImageRegistrationRepository,
+    private readonly policy: ImagesPolicy,
     private readonly removal: ImageRemovalService,
     private readonly artifacts: ArtifactsService,
     private readonly ledger: Ledger,
@@ -34,25 +31,25 @@ export class DeletedImagesService {
 
   /** @throws ImageNotFoundError unknown, not deleted, purged, or another project's */
   async get(actor: Actor, imageId: string): Promise<Image> {
-    return checkSeen(actor, imageId, isUuid(imageId) ? await this.deleted.find(imageId) : null);
+    return this.checkSeen(actor, imageId, isUuid(imageId) ? await this.deleted.find(imageId) : null);
   }
 
   /** As `get`, for whoever is about to restore or purge it. @throws ImageNotFoundError, ImageForbiddenError */
   async getForChange(actor: Actor, imageId: string): Promise<Image> {
     const image = await this.get(actor, imageId);
-    checkChange(actor, image, 'change');
+    this.policy.checkDeleted(actor, image, 'change');
     return image;
   }
 
   /** At most `limit` images. @throws ImageActionForbiddenError, ImageMarkerNotFoundError */
   async list(actor: Actor, query: DeletedImageQuery, limit: number): Promise<Image[]> {
-    checkScope(actor, query.projectId);
+    this.checkScope(actor, query.projectId);
     return this.deleted.page(query, limit, await this.marker(query));
   }
 
   /** Every image of the list, read as it is consumed. @throws ImageActionForbiddenError, ImageMarkerNotFoundError */
   async *stream(actor: Actor, query: DeletedImageQuery): AsyncGenerator<Image> {
-    checkScope(actor, query.projectId);
+    this.checkScope(actor, query.projectId);
     yield* this.deleted.stream(query, await this.marker(query));
   }
 
@@ -127,9 +124,21 @@ export class DeletedImagesService {
 
   private async lock(actor: Actor, imageId: string, action: string): Promise<Image> {
     const found = isUuid(imageId) ? await this.images.findDeletedForUpdate(imageId) : null;
-    const image = checkSeen(actor, imageId, found);
-    checkChange(actor, image, action);
+    const image = this.checkSeen(actor, imageId, found);
+    this.policy.checkDeleted(actor, image, action);
     return image;
+  }
+
+  private checkSeen(actor: Actor, imageId: string, image: Image | null): Image {
+    if (!image || !this.policy.isDeletedVisible(actor, image)) throw new ImageNotFoundError(imageId);
+    return image;
+  }
+
+  private checkScope(actor: Actor, projectId: string | null): void {
+    this.policy.checkList(actor);
+    if (!this.policy.isAdmin(actor) && actor.projectId !== projectId) {
+      throw new ImageActionForbiddenError('list images of other projects');
+    }
   }
 
   private async marker({ marker, projectId, sort }: DeletedImageQuery): Promise<Image | null> {
@@ -144,20 +153,5 @@ export class DeletedImagesService {
   private record(kind: string, actor: Actor, { id, projectId }: Image): Promise<void> {
     const event = { kind, noun: 'image', nounId: id, projectId, actorId: actor.id };
     return this.outbox.record(event, { dispatch: true });
-  }
-}
-
-function checkSeen(actor: Actor, imageId: string, image: Image | null): Image {
-  if (!image || (!actor.isAdmin && !actor.hasIn(image.projectId, 'reader'))) throw new ImageNotFoundError(imageId);
-  return image;
-}
-
-function checkChange(actor: Actor, image: Image, action: string): void {
-  if (!actor.isAdmin && !actor.hasIn(image.projectId, 'member')) throw new ImageForbiddenError(image.id, action);
-}
-
-function checkScope(actor: Actor, projectId: string | null): void {
-  if (!actor.isAdmin && !actor.hasIn(projectId, 'reader')) {
-    throw new ImageActionForbiddenError('list images of other projects');
   }
 }

@@ -35,6 +35,7 @@ export class ImageMembersService {
    */
   async list(actor: Actor, imageId: string): Promise<ImageMember[]> {
     const image = await this.getShared(actor, imageId);
+    this.policy.checkMembers(actor, image);
     if (this.policy.seesAllMembers(actor, image)) return this.members.list(image.id);
     return actor.projectId === null ? [] : this.members.list(image.id, actor.projectId);
   }
@@ -47,6 +48,7 @@ export class ImageMembersService {
     const { image } = await this.find(actor, imageId);
     const found = image.visibility === 'shared' ? await this.findVisible(actor, image, member) : null;
     if (!found) throw new MemberNotFoundError(image.id, member);
+    this.policy.checkMember(actor, image, member);
     return found;
   }
 
@@ -59,7 +61,7 @@ export class ImageMembersService {
    */
   add(actor: Actor, imageId: string, member: string): Promise<ImageMember> {
     return this.uow.run(async () => {
-      const image = await this.lockShared(actor, imageId);
+      const image = await this.lockShared('add_member', actor, imageId);
       const present = await this.members.count(image.id);
       if (present >= IMAGE_MEMBERS_MAX && !(await this.members.find(image.id, member))) {
         throw new ImageQuotaExceededError('members', IMAGE_MEMBERS_MAX, present + 1);
@@ -96,7 +98,7 @@ export class ImageMembersService {
    */
   remove(actor: Actor, imageId: string, member: string): Promise<void> {
     return this.uow.run(async () => {
-      const image = await this.lockShared(actor, imageId);
+      const image = await this.lockShared('delete_member', actor, imageId);
       if (!(await this.members.delete(image.id, member))) throw new MemberNotFoundError(image.id, member);
       await this.record('image.member_removed', actor, image, { member });
     });
@@ -115,10 +117,10 @@ export class ImageMembersService {
     return image;
   }
 
-  private async lockShared(actor: Actor, imageId: string): Promise<Image> {
+  private async lockShared(rule: 'add_member' | 'delete_member', actor: Actor, imageId: string): Promise<Image> {
     const sighting = isUuid(imageId, true) ? await this.images.findForUpdate(imageId, actor.projectId) : null;
     if (!sighting) throw new ImageNotFoundError(imageId);
-    this.policy.checkModify(actor, sighting, 'change the members of');
+    this.policy.checkOwn(rule, actor, sighting, 'change the members of');
     if (sighting.image.visibility !== 'shared') throw new ImageNotSharedError(imageId);
     return sighting.image;
   }
