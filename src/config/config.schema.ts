@@ -292,6 +292,23 @@ export const SETTINGS = {
     'Largest image file in bytes.',
     String(2 ** 40),
   ),
+  imageFormatCheck: setting(
+    'KILN_IMAGE_FORMAT_CHECK',
+    oneOf('on', 'off'),
+    'Whether the data of an image must be of its disk_format: on, or off (then it is only refused where it is unsafe).',
+    'on',
+  ),
+  imageVirtualSizeMaxBytes: setting(
+    'KILN_IMAGE_VIRTUAL_SIZE_MAX_BYTES',
+    integer(1, Number.MAX_SAFE_INTEGER),
+    'Largest disk inside of an image in bytes.',
+    String(2 ** 46),
+  ),
+  imageCertificatesDir: setting(
+    'KILN_IMAGE_CERTIFICATES_DIR',
+    text,
+    'Folder of the certificates (<uuid>.pem) that signed images are verified with; unset: signed images are refused.',
+  ),
   importMethods: setting(
     'KILN_IMPORT_METHODS',
     listOf('glance-direct', 'web-download', 'glance-download', 'copy-image'),

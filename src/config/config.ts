@@ -51,6 +51,9 @@ export class Config {
     readonly sizeMaxBytes: number;
     /** Null: nothing is cached. */
     readonly cacheMaxBytes: number | null;
+    readonly checksFormat: boolean;
+    readonly virtualSizeMaxBytes: number;
+    readonly certificatesDir: string | undefined;
   };
   readonly metadefsDir: string | undefined;
   readonly imports: {
@@ -100,6 +103,9 @@ export class Config {
     this.images = {
       sizeMaxBytes: parsed.imageSizeMaxBytes!,
       cacheMaxBytes: parsed.imageCache === 'off' ? null : parsed.imageCacheMaxBytes!,
+      checksFormat: parsed.imageFormatCheck === 'on',
+      virtualSizeMaxBytes: parsed.imageVirtualSizeMaxBytes!,
+      certificatesDir: parsed.imageCertificatesDir === undefined ? undefined : resolve(parsed.imageCertificatesDir),
     };
     this.metadefsDir = parsed.metadefsDir === undefined ? undefined : resolve(parsed.metadefsDir);
     this.imports = {

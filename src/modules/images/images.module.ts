@@ -9,6 +9,7 @@ import { DeletedManifestsService } from './deleted/deleted-manifests.service.js'
 import { ImageImportsService } from './imports/image-imports.service.js';
 import { ImageImportsRepository } from './imports/image-imports.repository.js';
 import { ImageStagingService } from './imports/image-staging.service.js';
+import { Certificates } from './content/certificates.js';
 import { ImageContentService } from './content/image-content.service.js';
 import { ImageDataService } from './data/image-data.service.js';
 import { Image } from './image.entity.js';
@@ -35,6 +36,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageStagingService,
     ImageImportsService,
     ImageImportsRepository,
+    Certificates,
     ImageMembersService,
     ImageRemovalService,
     DeletedImagesService,

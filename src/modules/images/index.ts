@@ -1,3 +1,9 @@
+export {
+  ImageContentUnsafeError,
+  ImageFormatMismatchError,
+  ImageSignatureMismatchError,
+  ImageSignatureUnusableError,
+} from './content/content.errors.js';
 export { type ContentProbe, type ContentVerdict, ImageContentService } from './content/image-content.service.js';
 export { ImageDataService, type ImageDownload, type ImageStore } from './data/image-data.service.js';
 export { ImageRestoreConflictError } from './deleted/deleted-images.errors.js';

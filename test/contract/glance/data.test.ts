@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { get, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { readdir, readlink } from 'node:fs/promises';
+import { qcow2 } from '../../support/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
 import { ask, Client, clients } from './wire.js';
@@ -96,11 +97,11 @@ describe('an upload', () => {
 
   it('tells the size of the disk only of what is one', async () => {
     const compressed = await alice.createWithData(Buffer.from('x'), { container_format: 'compressed' });
-    const sparse = await alice.createWithData(Buffer.from('x'), { disk_format: 'qcow2' });
+    const sparse = await alice.createWithData(qcow2(), { disk_format: 'qcow2' });
 
     expect([compressed, sparse]).toMatchObject([
       { size: 1, virtual_size: null },
-      { size: 1, virtual_size: null },
+      { size: qcow2().length, virtual_size: 2 ** 30 },
     ]);
   });
 

@@ -5,6 +5,7 @@ import { newId } from '../../../src/common/ids.js';
 import type { BuiltImage } from '../../../src/modules/images/index.js';
 import type { Actor } from '../../../src/modules/tenancy/index.js';
 import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
+import { qcow2 } from '../../support/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 
 let kiln: Catalogue;
@@ -132,20 +133,20 @@ describe('images that jobs built', () => {
 });
 
 describe('images that came as one file', () => {
-  async function anUpload(actor: Actor, content: string): Promise<string> {
-    const { id } = await kiln.images.create(actor, { name: 'g', diskFormat: 'qcow2', containerFormat: 'bare' });
-    await kiln.imageData.upload(actor, id, Readable.from([Buffer.from(content)]));
+  async function anUpload(actor: Actor, content: Buffer, diskFormat = 'raw'): Promise<string> {
+    const { id } = await kiln.images.create(actor, { name: 'g', diskFormat, containerFormat: 'bare' });
+    await kiln.imageData.upload(actor, id, Readable.from([content]));
     return id;
   }
 
   it.each([
-    ['hsqs root', 'rootfs', 'application/vnd.cray.image.rootfs.squashfs'],
-    ['QFI\xfb...', 'disk', 'application/vnd.kiln.image.disk.qcow2'],
-    ['x', 'disk', 'application/vnd.kiln.image.disk.qcow2'],
-    ['', 'disk', 'application/vnd.kiln.image.disk.qcow2'],
-  ])('get a manifest by their content %j', async (content, name, type) => {
+    ['squashfs', Buffer.from('hsqs root'), 'raw', 'rootfs', 'application/vnd.cray.image.rootfs.squashfs'],
+    ['a disk', qcow2(), 'qcow2', 'disk', 'application/vnd.kiln.image.disk.qcow2'],
+    ['anything', Buffer.from('x'), 'raw', 'disk', 'application/vnd.kiln.image.disk.raw'],
+    ['nothing', Buffer.alloc(0), 'raw', 'disk', 'application/vnd.kiln.image.disk.raw'],
+  ])('get a manifest by their content: %s', async (_what, content, diskFormat, name, type) => {
     const actor = await kiln.actor();
-    const id = await anUpload(actor, content);
+    const id = await anUpload(actor, content, diskFormat);
     const before = await kiln.images.get(actor, id);
     expect(before.linkPath).toBeNull();
 
@@ -160,7 +161,7 @@ describe('images that came as one file', () => {
     expect(artifacts).toEqual([
       { type, md5: before.md5, link: { path: `s3://boot-images/${id}/${name}`, etag: before.md5, type: 's3' } },
     ]);
-    const size = Buffer.byteLength(content);
+    const size = content.length;
     expect(await kiln.bytes(actor)).toEqual({ ledger: size, files: size });
   });
 
@@ -168,7 +169,7 @@ describe('images that came as one file', () => {
     const actor = await kiln.actor();
     kiln.events.start();
     try {
-      const id = await anUpload(actor, 'hsqs');
+      const id = await anUpload(actor, Buffer.from('hsqs'));
       await eventually(async () => (await kiln.images.get(actor, id)).linkPath !== null);
     } finally {
       await kiln.events.stop();
@@ -177,7 +178,7 @@ describe('images that came as one file', () => {
 
   it('get it once when many processes see the event, and beside what a user has put in its place', async () => {
     const actor = await kiln.actor();
-    const id = await anUpload(actor, 'hsqs');
+    const id = await anUpload(actor, Buffer.from('hsqs'));
     const address = { bucket: 'boot-images', key: `${id}/manifest.json` };
     await kiln.artifacts.put(actor, address, Readable.from([Buffer.from('mine')]), {});
 

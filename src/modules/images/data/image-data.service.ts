@@ -91,7 +91,7 @@ export class ImageDataService {
           fileId = id;
         },
       });
-      return await this.finish(actor, imageId, file, await probe.finish());
+      return await this.finish(actor, imageId, file, probe.finish());
     } catch (error) {
       if (fileId !== null) await this.giveUp(actor, imageId, fileId);
       // A delete takes the file away from under its writer.

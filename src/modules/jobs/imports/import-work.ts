@@ -158,7 +158,7 @@ export class ImportWork extends JobWork {
     if (source.sha512 && source.sha512 !== file.sha512) {
       throw new ImportSourceError('The data is not what its source says it is: the digests differ');
     }
-    return { file, judged: { judged: claim, verdict: await probe.finish() } };
+    return { file, judged: { judged: claim, verdict: probe.finish() } };
   }
 
   private async judge(importing: Import, file: CompleteFile): Promise<Judged> {
@@ -173,7 +173,7 @@ export class ImportWork extends JobWork {
         await counting.write(chunk as Buffer);
       }
     });
-    return { judged: claim, verdict: await probe.finish() };
+    return { judged: claim, verdict: probe.finish() };
   }
 
   /** A copy of a complete file in another store, which must come out the same. */
