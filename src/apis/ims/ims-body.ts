@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { isJsonObject, parseJsonBody } from '../shared/json-body.js';
+import { isJsonObject, nestsDeeper, parseJsonBody } from '../shared/json-body.js';
 import { UnsupportedMediaTypeError } from '../shared/request-errors.js';
 import { type FieldFaults, validate } from '../shared/validation.js';
 import { BodyTooDeepError, InvalidFieldsError, NoInputError } from './ims.errors.js';
@@ -35,7 +35,7 @@ export function readObject(request: FastifyRequest): Record<string, unknown> {
   if (!JSON_TYPE.test(contentType ?? '')) throw new UnsupportedMediaTypeError(contentType, ['application/json']);
   const parsed = parseJsonBody(request.body);
   if (saysNothing(parsed)) throw new NoInputError();
-  checkDepth(parsed);
+  if (nestsDeeper(parsed, DEEPEST)) throw new BodyTooDeepError(DEEPEST);
   if (!isJsonObject(parsed)) throw new InvalidFieldsError({ _schema: ['The body must be a JSON object.'] });
   return parsed;
 }
@@ -57,15 +57,6 @@ export function checkFields<T extends object>(
 function saysNothing(value: unknown): boolean {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0;
   return !value;
-}
-
-/** Without recursion: the point is a body that would exhaust the stack. */
-function checkDepth(root: unknown): void {
-  let level: unknown[] = [root];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > DEEPEST) throw new BodyTooDeepError(DEEPEST);
-    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
-  }
 }
 
 function withoutUndeclarable(input: Readonly<Record<string, unknown>>): [Record<string, unknown>, FieldFaults] {

@@ -39,6 +39,11 @@ export abstract class Face {
     return incoming !== undefined && /^[\x21-\x7e]{1,128}$/.test(incoming) ? incoming : fresh();
   }
 
+  /** Headers of every answer below the mounts, good or bad, beside that of the request id. */
+  answerHeaders(_request: FastifyRequest): Readonly<Record<string, string | string[]>> {
+    return {};
+  }
+
   /** Rewrites a path before routing (`/v2.9/` to `/v2/`, a final slash away); the original stays in `originalUrl`. */
   rewritePath(path: string, _accept: string | undefined): string {
     return path;

@@ -50,7 +50,7 @@ export function createHttpAdapter(
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
       const face = faces.forPath(pathOf(request.raw.url ?? '/'));
       const wire = face.renderError(new MalformedRequestError(error.message, {}, { cause: error }), request);
-      void reply.header(face.requestIdHeader, request.id);
+      void reply.header(face.requestIdHeader, request.id).headers(face.answerHeaders(request));
       sendWire(request, reply, wire);
     },
     rewriteUrl: (raw: IncomingMessage) => {
@@ -86,7 +86,7 @@ function takeRawBodies(instance: FastifyInstance, faces: FaceRegistry): void {
 function addRequestHooks(instance: FastifyInstance, faces: FaceRegistry, log: Log, metrics: Metrics): void {
   instance.addHook('onRequest', (request, reply, done) => {
     const face = faces.forPath(pathOf(request.originalUrl));
-    void reply.header(face.requestIdHeader, request.id);
+    void reply.header(face.requestIdHeader, request.id).headers(face.answerHeaders(request));
     runInRequest({ requestId: String(request.id) }, done);
   });
   instance.addHook('onResponse', (request, reply, done) => {

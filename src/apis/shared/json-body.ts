@@ -28,3 +28,13 @@ export function hasBody(headers: { 'content-length'?: string; 'transfer-encoding
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** Whether objects and lists lie in each other deeper than that. Without recursion: such JSON would exhaust the stack. */
+export function nestsDeeper(root: unknown, depth: number): boolean {
+  let level: unknown[] = [root];
+  for (let at = 0; level.length > 0; at += 1) {
+    if (at > depth) return true;
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+  }
+  return false;
+}

@@ -31,6 +31,14 @@ export class UnparsableBodyError extends InvalidError {
   }
 }
 
+/** A query that cannot be taken apart. */
+export class UnreadableQueryError extends InvalidError {
+  override readonly code = 'request.unreadable_query';
+  constructor(reason: string, cause?: unknown) {
+    super(`The query cannot be read: ${reason}`, {}, { cause });
+  }
+}
+
 /** A media type that the path does not take. */
 export class UnsupportedMediaTypeError extends UnsupportedError {
   override readonly code = 'request.unsupported_media_type';

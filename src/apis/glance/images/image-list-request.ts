@@ -10,6 +10,7 @@ import {
   type TimeRange,
   VISIBILITIES,
 } from '../../../modules/images/index.js';
+import { parseTime, SECOND_MS } from '../../shared/wire-time.js';
 import { QueryInvalidError } from '../glance.errors.js';
 import { pageLinks, type Parameters, readLimit } from '../query.js';
 import { presentImage } from './images.presenter.js';
@@ -243,8 +244,6 @@ function splitValues(name: string, list: string): string[] {
   }
 }
 
-const SECOND_MS = 1_000;
-
 /**
  * `[operator:]time`. Times are shown in whole seconds, so they are compared in whole seconds: what is shown as a time
  * is equal to it.
@@ -273,33 +272,4 @@ function timeRange(name: string, value: string): TimeRange {
     case 'lte':
       return { before: next };
   }
-}
-
-const TIME =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:Z|([+ -])(\d\d)(?::?(\d\d))?)?)?$/i;
-
-/** Milliseconds; null if it is no time. A blank before the offset is a plus that was not escaped. */
-function parseTime(text: string): number | null {
-  const match = TIME.exec(text);
-  if (!match) return null;
-  const [
-    ,
-    year,
-    month,
-    day,
-    hour = '00',
-    minute = '00',
-    second = '00',
-    fraction = '',
-    sign,
-    offsetHour = '00',
-    offsetMinute = '00',
-  ] = match;
-  const civil = `${year}-${month}-${day}T${hour}:${minute}:${second}.${fraction.padEnd(3, '0').slice(0, 3)}Z`;
-  const time = Date.parse(civil);
-  // What Date takes for the day after (February 30, 24:00) is no time.
-  if (Number.isNaN(time) || new Date(time).toISOString() !== civil || year === '0000') return null;
-  if (Number(offsetHour) > 23 || Number(offsetMinute) > 59) return null;
-  const offset = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60 * SECOND_MS;
-  return sign === '-' ? time + offset : time - offset;
 }

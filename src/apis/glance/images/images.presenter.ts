@@ -1,9 +1,5 @@
 import type { Image } from '../../../modules/images/index.js';
-
-/** Times have whole seconds on this face. */
-export function presentTime(time: Date): string {
-  return `${time.toISOString().slice(0, 19)}Z`;
-}
+import { presentTime } from '../../shared/wire-time.js';
 
 /** An image on the wire. The attributes come last, so that no property passes for one. */
 export function presentImage(image: Image) {

@@ -10,7 +10,7 @@ import type {
   ResourceType,
   WholeNamespace,
 } from '../../../modules/metadefs/index.js';
-import { presentTime } from '../images/images.presenter.js';
+import { presentTime } from '../../shared/wire-time.js';
 import { link, type Parameters } from '../query.js';
 
 // Absent optional keys are left out, never null: clients take null for a value.

@@ -1,5 +1,5 @@
 import { type Job, orderOf, TASK_RETENTION_MS } from '../../../modules/jobs/index.js';
-import { presentTime } from '../images/images.presenter.js';
+import { presentTime } from '../../shared/wire-time.js';
 
 const STATUS = {
   queued: 'pending',
