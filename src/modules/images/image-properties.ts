@@ -42,6 +42,14 @@ const ATTRIBUTES: ReadonlySet<string> = new Set([
 /** Text that PostgreSQL cannot hold. */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
+/** A change of properties and of nothing else. */
+export type PropertyChange = Pick<UpdateImage, 'setProperties' | 'removeProperties'>;
+
+/** Whether an image has something of that name itself, so that no property may have it. */
+export function isImageAttribute(name: string): boolean {
+  return ATTRIBUTES.has(name);
+}
+
 /** Whether only Kiln writes a property. */
 export function isReservedProperty(name: string): boolean {
   return RESERVED.test(name);
@@ -92,4 +100,18 @@ export function applyToProperties(properties: ImageProperties, change: UpdateIma
   // Removing is always allowed, also while there are too many.
   if (Object.keys(setProperties).length > 0) checkPropertyCount(Object.fromEntries(result));
   return Object.fromEntries(result);
+}
+
+/** The change by which an image gets these properties beside those that it has; what would stay the same is left out. */
+export function addProperties(present: ImageProperties, added: ImageProperties): PropertyChange {
+  const isNews = ([name, value]: [string, string]) => !Object.hasOwn(present, name) || present[name] !== value;
+  // What only Kiln writes is refused even as it is.
+  const news = Object.entries(added).filter((entry) => isReservedProperty(entry[0]) || isNews(entry));
+  return news.length > 0 ? { setProperties: Object.fromEntries(news) } : {};
+}
+
+/** The change by which an image gets these properties instead of those that it has; those that only Kiln writes stay. */
+export function replaceProperties(present: ImageProperties, wanted: ImageProperties): PropertyChange {
+  const gone = Object.keys(present).filter((name) => !isReservedProperty(name) && !Object.hasOwn(wanted, name));
+  return { ...addProperties(present, wanted), ...(gone.length > 0 ? { removeProperties: gone } : {}) };
 }

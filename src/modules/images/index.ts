@@ -11,7 +11,15 @@ export { DeletedImagesService } from './deleted/deleted-images.service.js';
 export type { DeletedImageQuery } from './deleted/deleted-images.types.js';
 export { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
 export { Image } from './image.entity.js';
-export { IMAGE_MEMBERS_MAX, IMAGE_PROPERTIES_MAX, IMAGE_TAGS_MAX, isReservedProperty } from './image-properties.js';
+export {
+  addProperties,
+  IMAGE_MEMBERS_MAX,
+  IMAGE_PROPERTIES_MAX,
+  IMAGE_TAGS_MAX,
+  isImageAttribute,
+  isReservedProperty,
+  replaceProperties,
+} from './image-properties.js';
 export { ImageRemovalService } from './image-removal.service.js';
 export { hasData, IMAGE_STATUSES, type ImageStatus } from './image-status.js';
 export { ImageImportsService } from './imports/image-imports.service.js';
