@@ -1,4 +1,5 @@
 import { describe } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -17,6 +18,18 @@ export function findProgram(name: string): string | undefined {
         return false;
       }
     });
+}
+
+/** A Python that has a library: the first one on the path may be another than the system's. Undefined if none has. */
+export function findPythonWith(library: string): string | undefined {
+  return [findProgram('python3'), '/usr/bin/python3'].find((path) => {
+    try {
+      execFileSync(path ?? 'python3', ['-c', `import ${library}`], { stdio: 'ignore' });
+      return true;
+    } catch {
+      return false;
+    }
+  });
 }
 
 /**

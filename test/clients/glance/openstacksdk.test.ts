@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BETA, type RunningKiln, startKiln } from '../../support/kiln.js';
-import { describeWith, findProgram } from '../../support/programs.js';
+import { describeWith, findPythonWith } from '../../support/programs.js';
 import { program } from './programs.js';
 
 const PATIENCE_MS = 300_000;
@@ -68,15 +67,7 @@ except exceptions.HttpException as error:
 print(json.dumps(out))
 `;
 
-/** The Python that has the library: the first one on the path may be another than the system's. */
-const python = [findProgram('python3'), '/usr/bin/python3'].find((path) => {
-  try {
-    execFileSync(path ?? 'python3', ['-c', 'import openstack'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-});
+const python = findPythonWith('openstack');
 
 describeWith(python ? [] : ['python3-openstacksdk'], 'openstacksdk', () => {
   let kiln: RunningKiln;
