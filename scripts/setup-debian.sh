@@ -33,7 +33,7 @@ packages=(
   # OpenStack's identity service, whose tokens Kiln can take, and the image service that Kiln is compared with
   keystone glance-api
   # The clients that the tests drive
-  python3-openstackclient python3-glanceclient python3-openstacksdk curl jq openssl
+  python3-openstackclient python3-glanceclient python3-novaclient python3-openstacksdk curl jq openssl
 )
 
 command -v dpkg-query > /dev/null || { echo 'This is no Debian: dpkg is missing' >&2; exit 1; }

@@ -4,6 +4,7 @@ import { ArtifactsFaceModule } from './apis/artifacts/artifacts-face.module.js';
 import { GlanceFaceModule } from './apis/glance/glance.module.js';
 import { IdentityFaceModule } from './apis/identity/identity-face.module.js';
 import { ImsFaceModule } from './apis/ims/ims.module.js';
+import { NovaFaceModule } from './apis/nova/nova.module.js';
 import { RootFaceModule } from './apis/root/root-face.module.js';
 import type { FaceRegistry } from './apis/shared/face-registry.js';
 import { RateLimitGuard } from './apis/shared/rate-limit.guard.js';
@@ -65,6 +66,7 @@ function faces(foundations: Foundations) {
     RootFaceModule,
     IdentityFaceModule,
     GlanceFaceModule,
+    NovaFaceModule,
     ImsFaceModule,
     ArtifactsFaceModule,
   ];

@@ -184,6 +184,7 @@ async function announce(
   const rows: [string, string][] = [
     ['Identity (Keystone v3)', `${address}/identity/v3`],
     ['Image (Glance v2)', `${address}/image`],
+    ['Compute images (Nova v2.1)', `${address}/compute/v2.1`],
     ['Image Management Service v3', `${address}/apis/ims/v3`],
     ['Artifacts', `${address}/artifacts`],
     ['Documentation', `${address}/docs`],

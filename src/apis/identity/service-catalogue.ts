@@ -10,6 +10,7 @@ const SERVICES = [
   { type: 'identity', mount: '/identity', path: '/identity/v3' },
   // Without a version: clients discover it.
   { type: 'image', mount: '/image', path: '/image' },
+  { type: 'compute', mount: '/compute', path: '/compute/v2.1' },
 ] as const;
 
 const INTERFACES = ['public', 'internal', 'admin'] as const;

@@ -107,7 +107,8 @@ describe('POST /v3/auth/tokens', () => {
     const answer = await ask(kiln, 'POST', '/v3/auth/tokens/', { json: byPassword('alice') });
 
     const { catalog } = answer.body.token;
-    expect(catalog.map(({ type }: { type: string }) => type)).toEqual(['identity', 'image']);
+    expect(catalog.map(({ type }: { type: string }) => type)).toEqual(['identity', 'image', 'compute']);
+    const urls = { identity: `${base}/v3`, image: `${kiln.url}/image`, compute: `${kiln.url}/compute/v2.1` };
     for (const { id, name, type, endpoints } of catalog) {
       expect(id).toMatch(HEX_ID);
       expect(name).toBe('kiln');
@@ -122,7 +123,7 @@ describe('POST /v3/auth/tokens', () => {
           interface: expect.any(String),
           region: 'RegionOne',
           region_id: 'RegionOne',
-          url: type === 'identity' ? `${base}/v3` : `${kiln.url}/image`,
+          url: urls[type as keyof typeof urls],
         });
       }
     }
@@ -356,7 +357,7 @@ describe('what a caller may have', () => {
     });
 
     expect(answer.body).toMatchObject({
-      catalog: [{ type: 'identity' }, { type: 'image' }],
+      catalog: [{ type: 'identity' }, { type: 'image' }, { type: 'compute' }],
       links: { self: `${base}/v3/auth/catalog` },
     });
     expect(refused.status).toBe(403);
