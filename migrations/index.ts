@@ -7,6 +7,7 @@ import { CreateEvents1767225900000 } from './1767225900000-create-events.js';
 import { WidenJobs1767226060000 } from './1767226060000-widen-jobs.js';
 import { StageFiles1767226061000 } from './1767226061000-stage-files.js';
 import { KeepTasks1767226062000 } from './1767226062000-keep-tasks.js';
+import { AddImageLocations1767226120000 } from './1767226120000-add-image-locations.js';
 import { CreateMetadefs1767226300000 } from './1767226300000-create-metadefs.js';
 import { CreateRateLimits1767226420000 } from './1767226420000-create-rate-limits.js';
 
@@ -21,6 +22,7 @@ export const MIGRATIONS = [
   WidenJobs1767226060000,
   StageFiles1767226061000,
   KeepTasks1767226062000,
+  AddImageLocations1767226120000,
   CreateMetadefs1767226300000,
   CreateRateLimits1767226420000,
 ];

@@ -132,7 +132,13 @@ function parseOpenings(value: string): EgressOpening[] {
 }
 
 export type StoreConfig =
-  | { readonly id: string; readonly type: 'file'; readonly path: string; readonly description?: string }
+  | {
+      readonly id: string;
+      readonly type: 'file';
+      readonly path: string;
+      readonly description?: string;
+      readonly weight?: number;
+    }
   | {
       readonly id: string;
       readonly type: 's3';
@@ -145,10 +151,12 @@ export type StoreConfig =
       readonly secretAccessKey?: string;
       readonly forcePathStyle: boolean;
       readonly description?: string;
+      /** Of two copies the one in the store that weighs more is read first. */
+      readonly weight?: number;
     };
 
 const STORE_KEYS = {
-  file: ['id', 'type', 'path', 'description'],
+  file: ['id', 'type', 'path', 'description', 'weight'],
   s3: [
     'id',
     'type',
@@ -160,6 +168,7 @@ const STORE_KEYS = {
     'secretAccessKey',
     'forcePathStyle',
     'description',
+    'weight',
   ],
 } as const;
 
@@ -195,7 +204,10 @@ function parseStore(entry: unknown, index: number): StoreConfig {
   const id = string('id');
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(id)) throw new Error(`${at}: id may hold letters, digits, - and _`);
   const description = optional('description');
-  if (store.type === 'file') return { id, type: 'file', path: string('path'), description };
+  const { weight } = store;
+  if (weight !== undefined && !Number.isInteger(weight)) throw new Error(`${at}: weight must be a whole number`);
+  const common = { id, description, ...(weight === undefined ? {} : { weight: weight as number }) };
+  if (store.type === 'file') return { ...common, type: 'file', path: string('path') };
   if (store.forcePathStyle !== undefined && typeof store.forcePathStyle !== 'boolean') {
     throw new Error(`${at}: forcePathStyle must be true or false`);
   }
@@ -208,7 +220,7 @@ function parseStore(entry: unknown, index: number): StoreConfig {
     throw new Error(`${at}: accessKeyId and secretAccessKey go together`);
   }
   return {
-    id,
+    ...common,
     type: 's3',
     endpoint,
     region: string('region', 'us-east-1'),
@@ -217,7 +229,6 @@ function parseStore(entry: unknown, index: number): StoreConfig {
     accessKeyId: optional('accessKeyId'),
     secretAccessKey: optional('secretAccessKey'),
     forcePathStyle: store.forcePathStyle !== false,
-    description,
   };
 }
 
@@ -358,6 +369,18 @@ export const SETTINGS = {
     }),
     'JSON object of the other regions that images may be imported from: {"RegionTwo": {"public": "https://two.example.org/image"}}.',
     '{}',
+  ),
+  imageLocations: setting(
+    'KILN_IMAGE_LOCATIONS',
+    oneOf('hidden', 'shown'),
+    'Whether images show where their bytes are and take locations on the web: hidden or shown.',
+    'hidden',
+  ),
+  imageDirectUrl: setting(
+    'KILN_IMAGE_DIRECT_URL',
+    oneOf('hidden', 'shown'),
+    'Whether images show the address of their first location as direct_url: hidden or shown.',
+    'hidden',
   ),
   imsOpenProject: setting(
     'KILN_IMS_OPEN_PROJECT',

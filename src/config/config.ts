@@ -54,6 +54,8 @@ export class Config {
     readonly checksFormat: boolean;
     readonly virtualSizeMaxBytes: number;
     readonly certificatesDir: string | undefined;
+    readonly locationsShown: boolean;
+    readonly directUrlShown: boolean;
   };
   readonly metadefsDir: string | undefined;
   readonly imports: {
@@ -106,6 +108,8 @@ export class Config {
       checksFormat: parsed.imageFormatCheck === 'on',
       virtualSizeMaxBytes: parsed.imageVirtualSizeMaxBytes!,
       certificatesDir: parsed.imageCertificatesDir === undefined ? undefined : resolve(parsed.imageCertificatesDir),
+      locationsShown: parsed.imageLocations === 'shown',
+      directUrlShown: parsed.imageDirectUrl === 'shown',
     };
     this.metadefsDir = parsed.metadefsDir === undefined ? undefined : resolve(parsed.metadefsDir);
     this.imports = {
@@ -195,6 +199,10 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
     problems.push(
       `KILN_DATABASE_URL: must be set when KILN_ROLE is ${String(parsed.role)} (processes share one database)`,
     );
+  }
+  const stores = (parsed.stores ?? []) as readonly StoreConfig[];
+  if (parsed.imageLocations === 'shown' && stores.some((store) => store.id === 'http')) {
+    problems.push('KILN_STORES: the id http is that of the web when KILN_IMAGE_LOCATIONS is shown');
   }
   if (problems.length > 0) throw new ConfigError(problems);
   const warnings = Object.keys(env)

@@ -32,6 +32,7 @@ const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] 
   [/^\/tasks\/[^/]+$/, ['GET', 'DELETE']],
   [/^\/info\/import$/, ['GET']],
   [/^\/info\/stores(\/detail)?$/, ['GET']],
+  [/^\/stores\/[^/]+\/[^/]+$/, ['DELETE']],
 ];
 
 /** Paths and methods that nobody serves: told to who has a token, since the reference asks for one first. */

@@ -121,6 +121,11 @@ export class ArtifactsRepository {
     }
   }
 
+  /** Changes where the bytes of an address are, not what they are. */
+  async setFile(id: string, fileId: string): Promise<void> {
+    await this.database.run('UPDATE artifacts SET stored_file_id = $2 WHERE id = $1', [id, fileId]);
+  }
+
   async delete(id: string): Promise<void> {
     await this.database.run('DELETE FROM artifacts WHERE id = $1', [id], 'artifacts-delete');
   }

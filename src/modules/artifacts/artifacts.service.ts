@@ -12,6 +12,7 @@ import {
   AddressTakenError,
   ArtifactInUseError,
   ArtifactNotFoundError,
+  SizeMismatchError,
   StoredFileNotFoundError,
 } from './artifacts.errors.js';
 import { ArtifactsRepository } from './artifacts.repository.js';
@@ -344,6 +345,25 @@ export class ArtifactsService {
       const { projectId: charged } = await this.getFile(artifact.storedFileId);
       // Kiln's own files are charged to nobody.
       if (charged !== null) await this.moveCharge(artifact.storedFileId, projectId);
+    });
+  }
+
+  /**
+   * Lets an address name another file with the same bytes, which is about to be the only one.
+   * @throws SizeMismatchError the bytes are others
+   */
+  repoint(artifactId: string, fileId: string): Promise<void> {
+    return this.uow.run(async () => {
+      const artifact = await this.artifacts.lockById(artifactId);
+      if (!artifact) throw new ArtifactNotFoundError(artifactId);
+      const [from, to] = [await this.getFile(artifact.storedFileId), await this.getFile(fileId)];
+      if (from.sizeBytes !== to.sizeBytes || from.sha512 !== to.sha512) {
+        throw new SizeMismatchError(from.sizeBytes, to.sizeBytes);
+      }
+      await this.reference(fileId);
+      if (isDischarged(artifact)) await this.discharge(fileId);
+      await this.artifacts.setFile(artifact.id, fileId);
+      await this.letGo(artifact);
     });
   }
 

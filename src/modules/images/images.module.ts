@@ -23,6 +23,10 @@ import { BuiltImagesService } from './registration/built-images.service.js';
 import { ImageManifestsService } from './registration/image-manifests.service.js';
 import { ImageRegistrationRepository } from './registration/image-registration.repository.js';
 import { ImageRegistrationService } from './registration/image-registration.service.js';
+import { ImageCopiesService } from './locations/image-copies.service.js';
+import { ImageLocationsRepository } from './locations/image-locations.repository.js';
+import { ImageReader } from './locations/image-reader.js';
+import { WebReader } from './locations/web-reader.js';
 import { ImageMember } from './members/image-member.entity.js';
 import { ImageMembersRepository } from './members/image-members.repository.js';
 import { ImageMembersService } from './members/image-members.service.js';
@@ -43,6 +47,10 @@ import { ImageMembersService } from './members/image-members.service.js';
     DeletedImagesRepository,
     DeletedManifestsService,
     { provide: Policy, useFactory: ({ policyFile }: Config) => loadPolicy(IMAGE_RULES, policyFile), inject: [Config] },
+    ImageCopiesService,
+    ImageLocationsRepository,
+    ImageReader,
+    WebReader,
     ImagesPolicy,
     ImagesRepository,
     ImageListRepository,
@@ -53,6 +61,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageManifestsService,
   ],
   exports: [
+    ImageCopiesService,
     DeletedImagesService,
     DeletedManifestsService,
     BuiltImagesService,

@@ -184,6 +184,24 @@ export class ImagesPolicy {
     if (!this.isAdmin(actor)) throw new ImageActionForbiddenError('change the owner of an image');
   }
 
+  /** Whether the actor may know where the bytes of an image that it sees are. */
+  seesLocations(actor: Actor, image: Image): boolean {
+    return this.allows('get_image_location', actor, { image, memberStatus: null });
+  }
+
+  /** @throws ImageNotFoundError, ImageForbiddenError */
+  checkSetLocation(actor: Actor, sighting: Sighting): void {
+    this.checkOwn('set_image_location', actor, sighting, 'set locations of');
+  }
+
+  /**
+   * Also the removal of a copy from a store.
+   * @throws ImageNotFoundError, ImageForbiddenError
+   */
+  checkDeleteLocation(actor: Actor, sighting: Sighting): void {
+    this.checkOwn('delete_image_location', actor, sighting, 'remove locations of');
+  }
+
   /** Whether the actor sees every member of a shared image, not only its own project. */
   seesAllMembers(actor: Actor, image: Image): boolean {
     return this.isOf(actor, image.projectId);

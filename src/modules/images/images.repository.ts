@@ -191,6 +191,19 @@ export class ImagesRepository {
     return this.write(['status = $2'], [id, status]);
   }
 
+  /** Notes where the bytes of a locked image are, and which file is read first. */
+  setPlaces(id: string, storeIds: readonly string[], primaryFileId: string | null): Promise<Image> {
+    return this.write(
+      [
+        'store_ids = $2',
+        `primary_file_id = CASE WHEN EXISTS (
+           SELECT 1 FROM image_copies c WHERE c.image_id = i.id AND c.stored_file_id = i.primary_file_id)
+           THEN primary_file_id ELSE $3 END`,
+      ],
+      [id, storeIds, primaryFileId],
+    );
+  }
+
   /** Images that wait for bytes which nobody sends any more, longest waiting first. */
   findAbandonedUploads(limit: number): Promise<{ id: string; uploadFileId: string }[]> {
     return this.database.query(

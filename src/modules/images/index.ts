@@ -80,6 +80,8 @@ export {
   VISIBILITIES,
   type Visibility,
 } from './images.types.js';
+export { ImageCopiesService } from './locations/image-copies.service.js';
+export { WEB_STORE } from './locations/image-location.js';
 export { ImageMember } from './members/image-member.entity.js';
 export { ImageMembersService } from './members/image-members.service.js';
 export {

@@ -34,9 +34,9 @@ export class FileObjectStore extends ObjectStore {
   private readonly root: string;
   private readonly temporary: string;
 
-  constructor(options: { id: string; path: string; description?: string }) {
+  constructor(options: { id: string; path: string; description?: string; weight?: number }) {
     super();
-    this.description = { id: options.id, type: 'file', description: options.description };
+    this.description = { id: options.id, type: 'file', description: options.description, weight: options.weight };
     this.root = resolve(options.path);
     this.temporary = join(this.root, TEMPORARY_FOLDER);
   }

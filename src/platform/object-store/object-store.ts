@@ -17,6 +17,10 @@ export interface StoreDescription {
   readonly id: string;
   readonly type: 'file' | 's3' | 'memory';
   readonly description?: string;
+  /** Of two copies the one in the store that weighs more is read first; absent: 0. */
+  readonly weight?: number;
+  /** Settings that say how it works, without secrets; for operators. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /**

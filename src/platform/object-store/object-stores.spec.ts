@@ -26,10 +26,10 @@ describe('ObjectStores', () => {
     });
 
     expect(stores.default).toBeInstanceOf(FileObjectStore);
-    expect(stores.get('bulk').description).toEqual({ id: 'bulk', type: 's3', description: undefined });
+    expect(stores.get('bulk').description).toEqual({ id: 'bulk', type: 's3', details: { partBytes: 5 * MIB } });
     expect(stores.describe()).toEqual([
       { id: 'fast', type: 'file', description: 'NVMe', isDefault: true },
-      { id: 'bulk', type: 's3', description: undefined, isDefault: false },
+      { id: 'bulk', type: 's3', details: { partBytes: 5 * MIB }, isDefault: false },
     ]);
     await stores.close();
   });

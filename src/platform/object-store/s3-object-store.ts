@@ -31,6 +31,7 @@ import { S3Upload, sweepSpool } from './s3-upload.js';
 export interface S3ObjectStoreOptions {
   readonly id: string;
   readonly description?: string;
+  readonly weight?: number;
   /** Absent: Amazon's own for the region. */
   readonly endpoint?: string;
   readonly region: string;
@@ -72,10 +73,11 @@ export class S3ObjectStore extends ObjectStore {
 
   constructor(options: S3ObjectStoreOptions) {
     super();
-    this.description = { id: options.id, type: 's3', description: options.description };
     this.bucket = options.bucket;
     this.prefix = options.prefix ?? '';
     this.partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
+    const { id, description, weight } = options;
+    this.description = { id, type: 's3', description, weight, details: { partBytes: this.partBytes } };
     this.fewParts = options.fewParts ?? FEW_PARTS;
     this.spoolDir = options.spoolDir ?? tmpdir();
     const { accessKeyId, secretAccessKey } = options;

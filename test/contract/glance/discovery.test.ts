@@ -231,7 +231,9 @@ describe('stores', () => {
   it('are told in detail to administrators', async () => {
     const answer = await root.ask('GET', '/v2/info/stores/detail');
 
-    expect(answer.body).toEqual({ stores: [{ id: 'default', default: 'true', type: 'file', properties: {} }] });
+    expect(answer.body).toEqual({
+      stores: [{ id: 'default', default: 'true', type: 'file', weight: 0, properties: {} }],
+    });
     expect((await alice.ask('GET', '/v2/info/stores/detail')).status).toBe(403);
   });
 });

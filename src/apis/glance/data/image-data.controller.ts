@@ -34,7 +34,7 @@ export class GlanceImageDataController {
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { image, data } = await this.data.download(actor, imageId);
+    const { image, data } = await this.data.download(actor, imageId, preferredStores(request.query));
     if (!data) {
       await reply.status(204).send();
       return;
@@ -48,4 +48,14 @@ export class GlanceImageDataController {
     if (image.md5 !== null) void reply.header('content-md5', image.md5);
     await reply.send(stream);
   }
+}
+
+/** @see Image API v2, "Download binary image data", query parameter prefer */
+function preferredStores(query: unknown): string[] {
+  const { prefer } = query as { readonly prefer?: string | readonly string[] };
+  return [prefer ?? []]
+    .flat()
+    .flatMap((stores) => stores.split(','))
+    .map((store) => store.trim())
+    .filter(Boolean);
 }

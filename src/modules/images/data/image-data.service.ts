@@ -21,13 +21,34 @@ import {
 } from '../images.errors.js';
 import { ImagesPolicy, type Sighting } from '../images.policy.js';
 import { ImagesRepository } from '../images.repository.js';
+import { WEB_STORE } from '../locations/image-location.js';
+import { ImageReader } from '../locations/image-reader.js';
 import type { UploadImage } from '../images.types.js';
 import { checkTransition, hasData } from '../image-status.js';
 
 const SWEEP_BATCH = 100;
 
 /** A place where the bytes of images lie. */
-export type ImageStore = ReturnType<ObjectStores['describe']>[number];
+export interface ImageStore {
+  readonly id: string;
+  readonly type: string;
+  readonly description?: string;
+  readonly isDefault: boolean;
+  /** Read from, never written to. */
+  readonly readOnly: boolean;
+  /** What operators are told of it beside. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  /** Of two copies the one in the store that weighs more is read first. */
+  readonly weight?: number;
+}
+
+const WEB_STORE_DESCRIPTION: ImageStore = {
+  id: WEB_STORE,
+  type: 'http',
+  description: 'Locations on the web',
+  isDefault: false,
+  readOnly: true,
+};
 
 /** An image whose data may be read, and its data. */
 export interface ImageDownload {
@@ -48,6 +69,7 @@ export class ImageDataService {
     private readonly policy: ImagesPolicy,
     private readonly artifacts: ArtifactsService,
     private readonly content: ImageContentService,
+    private readonly reader: ImageReader,
     private readonly objects: ObjectStores,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
@@ -102,22 +124,27 @@ export class ImageDataService {
 
   /**
    * Opens an image for reading.
+   *
+   * @param prefer stores to read from if they have a copy and answer, best first
+   * @throws UnknownStoreError
    * @throws ImageNotFoundError, ImageForbiddenError
    * @throws ImageDeactivatedError
    */
-  async download(actor: Actor, imageId: string): Promise<ImageDownload> {
+  async download(actor: Actor, imageId: string, prefer: readonly string[] = []): Promise<ImageDownload> {
+    const known = new Set(this.stores().map(({ id }) => id));
+    for (const storeId of prefer) if (!known.has(storeId)) throw new UnknownStoreError(storeId);
     const sighting = isUuid(imageId, true) ? await this.images.find(imageId, actor.projectId) : null;
     if (!sighting) throw new ImageNotFoundError(imageId);
     this.policy.checkDownload(actor, sighting);
     const { image } = sighting;
-    if (!hasData(image.status) || image.primaryFileId === null) return { image, data: null };
-    const file = await this.artifacts.getFile(image.primaryFileId);
-    return { image, data: { sizeBytes: file.sizeBytes, open: (range) => this.artifacts.open(file, range) } };
+    if (!hasData(image.status) || image.sizeBytes === null) return { image, data: null };
+    return { image, data: { sizeBytes: image.sizeBytes, open: (range) => this.reader.open(image, prefer, range) } };
   }
 
-  /** The stores that a client may choose from, the default one first. */
+  /** Every store, the default one first; that of the web, which nothing is written to, last. */
   stores(): readonly ImageStore[] {
-    return this.objects.describe();
+    const stores = this.objects.describe().map((store) => ({ ...store, readOnly: false }));
+    return this.config.images.locationsShown ? [...stores, WEB_STORE_DESCRIPTION] : stores;
   }
 
   /**
@@ -126,7 +153,7 @@ export class ImageDataService {
    */
   storeDetails(actor: Actor): readonly ImageStore[] {
     this.policy.checkStoreDetails(actor);
-    return this.objects.describe();
+    return this.stores();
   }
 
   /** Takes images back to `queued` whose bytes nobody sends any more; any number of processes may do so at once. */
