@@ -34,6 +34,8 @@ packages=(
   keystone glance-api
   # The clients that the tests drive
   python3-openstackclient python3-glanceclient python3-novaclient python3-openstacksdk curl jq openssl
+  # OpenStack's tests of an image service
+  tempest
 )
 
 command -v dpkg-query > /dev/null || { echo 'This is no Debian: dpkg is missing' >&2; exit 1; }

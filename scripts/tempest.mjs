@@ -76,6 +76,18 @@ async function startKiln(folder, webPort) {
   const user = (name, project, role) => ({ name, password: `s3cret-${name}`, roles: [{ project, role }] });
   const users = [...PROJECTS.map((project) => user(project, project, 'member')), user('boss', 'admin', 'admin')];
   await writeFile(bootstrap, stringify({ projects: [...PROJECTS, 'admin'].map((name) => ({ name })), users }));
+  // Its tests of metadata definitions take the first resource type there is.
+  const definitions = join(folder, 'metadefs');
+  await mkdir(definitions);
+  await writeFile(
+    join(definitions, 'example.json'),
+    JSON.stringify({
+      namespace: 'OS::Example',
+      visibility: 'public',
+      protected: true,
+      resource_type_associations: [{ name: 'OS::Glance::Image' }],
+    }),
+  );
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('KILN_')));
@@ -89,6 +101,7 @@ async function startKiln(folder, webPort) {
       KILN_BOOTSTRAP_FILE: bootstrap,
       KILN_LOG_LEVEL: 'warn',
       KILN_STORES: JSON.stringify(['fast', 'archive'].map((id) => ({ id, type: 'file', path: join(folder, id) }))),
+      KILN_METADEFS_DIR: definitions,
       KILN_IMAGE_LOCATIONS: 'shown',
       // These tests upload random bytes as qcow2 and others.
       KILN_IMAGE_FORMAT_CHECK: 'off',

@@ -67,7 +67,8 @@ describeWith([...KEYSTONE_PROGRAMS, ...GLANCE_PROGRAMS], 'Kiln beside Glance', (
       await side(`${kiln.url}/image`, (user) => kiln.token(user)),
     );
     story = new Story(SEED, { alpha, beta, stores: STORES, web: `http://127.0.0.1:${port}/` });
-  }, 180_000);
+    // On a busy machine it takes minutes until all three are up.
+  }, 600_000);
 
   afterAll(async () => {
     await Promise.all([kiln?.stop(), glance?.stop()]);

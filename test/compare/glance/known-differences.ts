@@ -125,16 +125,8 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     reason: 'not served yet',
-    applies: all(
-      any(
-        path(/\/(stage|import|tasks|usage)(\?|$|\/)/),
-        path(/\/actions\/|\/v2\/(cache|stores|tasks)|\/schemas\/task/),
-      ),
-      ({ kilnStatus }) => [404, 405].includes(kilnStatus),
+    applies: all(path(/\/usage(\?|$)|\/actions\/|\/v2\/(cache|stores)/), ({ kilnStatus }) =>
+      [404, 405].includes(kilnStatus),
     ),
-  },
-  {
-    reason: 'importing is not served yet',
-    applies: at('header openstack-image-import-methods'),
   },
 ];
