@@ -201,7 +201,7 @@ function checkArguments({ method, region, imageId, serviceInterface }: ImportIma
     throw new ImportArgumentError('glance-download needs a glance_region');
   }
   if (typeof imageId !== 'string' || !isUuid(imageId, true)) {
-    throw new ImportArgumentError('glance-download needs a glance_image_id, which is a UUID');
+    throw new ImportArgumentError('glance_image_id: image id does not look like a UUID');
   }
   if (serviceInterface !== undefined && (typeof serviceInterface !== 'string' || serviceInterface === '')) {
     throw new ImportArgumentError('glance_service_interface must be a text');

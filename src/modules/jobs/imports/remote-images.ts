@@ -16,7 +16,7 @@ export interface RemoteImage {
 
 const LONGEST_RECORD_BYTES = 1024 * 1024;
 /** What is said of the hardware and the system inside; the rest belongs to the image that it was said of. */
-const TAKEN = /^(hw_|os_(?!glance|hash_|hidden$))/;
+const TAKEN = /^(hw_|trait:|os_(?!glance|hash_|hidden$))/;
 
 /** Images of other deployments, through the Image API that they serve. */
 @Injectable()
