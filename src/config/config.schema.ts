@@ -82,6 +82,11 @@ const jsonObject =
 
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+const secretKey = (value: string): string => {
+  if (value.length < 32) throw new Error('must have 32 characters or more');
+  return value;
+};
+
 /** `36h`, `7d`, `90s`; milliseconds. */
 export function parseDuration(value: string): number {
   const match = /^(\d+)([smhd])$/.exec(value);
@@ -290,6 +295,38 @@ export const SETTINGS = {
     'KILN_RATE_LIMIT',
     integer(1, 1_000_000),
     'Requests a second that one credential may send, counted over all processes; unset: no limit.',
+  ),
+  secretKey: setting(
+    'KILN_SECRET_KEY',
+    secretKey,
+    'Key, of 32 characters or more, that seals the secrets of access keys; unset: secret.key in the data folder.',
+    undefined,
+    true,
+  ),
+  keystoneUrl: setting(
+    'KILN_KEYSTONE_URL',
+    url('http:', 'https:'),
+    'Keystone whose tokens Kiln takes; unset: Kiln has an identity service of its own.',
+  ),
+  keystonePublicUrl: setting(
+    'KILN_KEYSTONE_PUBLIC_URL',
+    url('http:', 'https:'),
+    'Address of that Keystone which clients are told. Default: KILN_KEYSTONE_URL.',
+  ),
+  keystoneUsername: setting(
+    'KILN_KEYSTONE_USERNAME',
+    text,
+    'User with the role service or admin, as whom Kiln asks it.',
+  ),
+  keystonePassword: setting('KILN_KEYSTONE_PASSWORD', text, 'Password of that user.', undefined, true),
+  keystoneProject: setting('KILN_KEYSTONE_PROJECT', text, 'Project of that user.'),
+  keystoneUserDomain: setting('KILN_KEYSTONE_USER_DOMAIN', text, 'Domain of that user, by name.', 'Default'),
+  keystoneProjectDomain: setting('KILN_KEYSTONE_PROJECT_DOMAIN', text, 'Domain of that project, by name.', 'Default'),
+  keystoneCacheSeconds: setting(
+    'KILN_KEYSTONE_CACHE_SECONDS',
+    integer(0, 300),
+    'How long a token of Keystone is trusted without asking again, in seconds; a revoked one lives as long.',
+    '300',
   ),
   deletedRetention: setting(
     'KILN_DELETED_RETENTION',

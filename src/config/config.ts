@@ -30,6 +30,18 @@ export interface EgressConfig {
 const EGRESS_SCHEMES = ['http', 'https'];
 const EGRESS_PORTS = [80, 443];
 
+/** The Keystone whose tokens Kiln takes. Addresses end with `/v3`. */
+export interface KeystoneConfig {
+  readonly url: string;
+  readonly publicUrl: string;
+  readonly username: string;
+  readonly password: string;
+  readonly project: string;
+  readonly userDomain: string;
+  readonly projectDomain: string;
+  readonly cacheMs: number;
+}
+
 /** Every setting in force, frozen. Injected; nothing else reads the environment. */
 export class Config {
   readonly role: 'all' | 'api' | 'worker';
@@ -45,6 +57,10 @@ export class Config {
   readonly identity: { readonly tokenTtlSeconds: number };
   /** Requests a second and credential; undefined: no limit. */
   readonly rateLimit: number | undefined;
+  /** What seals stored secrets; undefined: a file in the data folder. */
+  readonly secretKey: string | undefined;
+  /** Undefined: Kiln has an identity service of its own. */
+  readonly keystone: KeystoneConfig | undefined;
   /** Milliseconds; null: for ever; 0: not at all. */
   readonly deletedRetentionMs: number | null;
   readonly images: {
@@ -101,6 +117,8 @@ export class Config {
     this.policyFile = parsed.policyFile;
     this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds! };
     this.rateLimit = parsed.rateLimit;
+    this.secretKey = parsed.secretKey;
+    this.keystone = parsed.keystoneUrl === undefined ? undefined : toKeystone(parsed, parsed.keystoneUrl);
     this.deletedRetentionMs = parsed.deletedRetention!;
     this.images = {
       sizeMaxBytes: parsed.imageSizeMaxBytes!,
@@ -204,6 +222,11 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
   if (parsed.imageLocations === 'shown' && stores.some((store) => store.id === 'http')) {
     problems.push('KILN_STORES: the id http is that of the web when KILN_IMAGE_LOCATIONS is shown');
   }
+  if (parsed.keystoneUrl !== undefined) {
+    for (const key of ['keystoneUsername', 'keystonePassword', 'keystoneProject'] as const) {
+      if (parsed[key] === undefined) problems.push(`${SETTINGS[key].name}: must be set with KILN_KEYSTONE_URL`);
+    }
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   const warnings = Object.keys(env)
     .filter((name) => name.startsWith('KILN_') && !known.has(name))
@@ -220,6 +243,20 @@ function read(env: Readonly<Record<string, string | undefined>>, name: string): 
   } catch (error) {
     throw new Error(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+function toKeystone(parsed: Parsed, url: string): KeystoneConfig {
+  const versioned = (address: string): string => (address.endsWith('/v3') ? address : `${address}/v3`);
+  return {
+    url: versioned(url),
+    publicUrl: versioned(parsed.keystonePublicUrl ?? url),
+    username: parsed.keystoneUsername!,
+    password: parsed.keystonePassword!,
+    project: parsed.keystoneProject!,
+    userDomain: parsed.keystoneUserDomain!,
+    projectDomain: parsed.keystoneProjectDomain!,
+    cacheMs: parsed.keystoneCacheSeconds! * 1_000,
+  };
 }
 
 function deepFreeze(value: unknown): void {

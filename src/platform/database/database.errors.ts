@@ -10,6 +10,7 @@ export class DatabaseUnavailableError extends UnavailableError {
 }
 
 const UNIQUE_VIOLATION = '23505';
+const FOREIGN_KEY_VIOLATION = '23503';
 const RETRYABLE = new Set(['40001', '40P01']);
 /** Class 57P is "operator intervention" (shutdown, crash), 08 connection trouble, 53300 too many connections. */
 const UNAVAILABLE = /^(57P0[1-3]|08\d{3}|53300)$/;
@@ -23,6 +24,15 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   return (
     error instanceof pg.DatabaseError &&
     error.code === UNIQUE_VIOLATION &&
+    (constraint === undefined || error.constraint === constraint)
+  );
+}
+
+/** Whether a statement failed because what it refers to is not there; with `constraint`, by that one. */
+export function isMissingReference(error: unknown, constraint?: string): boolean {
+  return (
+    error instanceof pg.DatabaseError &&
+    error.code === FOREIGN_KEY_VIOLATION &&
     (constraint === undefined || error.constraint === constraint)
   );
 }
