@@ -4,6 +4,9 @@ import { CreateImages1767225720000 } from './1767225720000-create-images.js';
 import { CreateRecipesAndKeys1767225780000 } from './1767225780000-create-recipes-and-keys.js';
 import { CreateJobs1767225840000 } from './1767225840000-create-jobs.js';
 import { CreateEvents1767225900000 } from './1767225900000-create-events.js';
+import { AddDefaultLimits1767226000000 } from './1767226000000-add-default-limits.js';
+import { AddAccessRules1767226001000 } from './1767226001000-add-access-rules.js';
+import { AddAccessKeys1767226002000 } from './1767226002000-add-access-keys.js';
 import { WidenJobs1767226060000 } from './1767226060000-widen-jobs.js';
 import { StageFiles1767226061000 } from './1767226061000-stage-files.js';
 import { KeepTasks1767226062000 } from './1767226062000-keep-tasks.js';
@@ -19,6 +22,9 @@ export const MIGRATIONS = [
   CreateRecipesAndKeys1767225780000,
   CreateJobs1767225840000,
   CreateEvents1767225900000,
+  AddDefaultLimits1767226000000,
+  AddAccessRules1767226001000,
+  AddAccessKeys1767226002000,
   WidenJobs1767226060000,
   StageFiles1767226061000,
   KeepTasks1767226062000,

@@ -64,7 +64,8 @@ function faces(foundations: Foundations) {
     SharedApiModule.forRoot(foundations.faces, foundations.routes),
     RateLimitModule,
     RootFaceModule,
-    IdentityFaceModule,
+    // Where a Keystone is configured, clients sign in there.
+    ...(foundations.config.keystone ? [] : [IdentityFaceModule]),
     GlanceFaceModule,
     NovaFaceModule,
     ImsFaceModule,

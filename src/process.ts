@@ -182,7 +182,7 @@ async function announce(
 ): Promise<void> {
   const { told } = await app.get(HealthChecks).report();
   const rows: [string, string][] = [
-    ['Identity (Keystone v3)', `${address}/identity/v3`],
+    ['Identity (Keystone v3)', config.keystone?.publicUrl ?? `${address}/identity/v3`],
     ['Image (Glance v2)', `${address}/image`],
     ['Compute images (Nova v2.1)', `${address}/compute/v2.1`],
     ['Image Management Service v3', `${address}/apis/ims/v3`],

@@ -20,6 +20,7 @@ export interface FileUser {
   readonly enabled?: boolean;
   readonly defaultProject?: string;
   readonly roles?: readonly { readonly project: string; readonly role: Role }[];
+  readonly accessKeys?: readonly { readonly project: string; readonly access: string; readonly secret: string }[];
 }
 
 /** A place in the file that names a project which the file itself does not declare. */
@@ -32,6 +33,8 @@ export interface OutsideProject {
 export interface BootstrapFile {
   readonly projects: readonly FileProject[];
   readonly users: readonly FileUser[];
+  /** What holds for projects without limits of their own; given: exactly these. */
+  readonly defaultLimits?: Limits;
   readonly outsideProjects: readonly OutsideProject[];
 }
 
@@ -78,14 +81,21 @@ class FileReader {
   private readonly problems: string[] = [];
 
   read(content: unknown): ReadBootstrapFile {
-    const top = this.members(content, '', ['projects', 'users']);
+    const top = this.members(content, '', ['projects', 'users', 'default_limits']);
     const projects = this.list(top.projects, 'projects').map((value, at) => this.project(value, `projects[${at}]`));
     const users = this.list(top.users, 'users').map((value, at) => this.user(value, `users[${at}]`));
     this.refuseDuplicates(projects, 'projects', 'name');
     this.refuseDuplicates(projects, 'projects', 'id');
     this.refuseDuplicates(users, 'users', 'name');
     this.refuseDuplicates(users, 'users', 'id');
-    return { file: { projects, users, outsideProjects: outsideProjects(projects, users) }, problems: this.problems };
+    this.refuseDuplicates(
+      users.flatMap((user) => user.accessKeys ?? []),
+      'access_keys',
+      'access',
+    );
+    const defaultLimits = 'default_limits' in top ? this.limits(top.default_limits, 'default_limits') : undefined;
+    const file = { projects, users, defaultLimits, outsideProjects: outsideProjects(projects, users) };
+    return { file, problems: this.problems };
   }
 
   private project(value: unknown, path: string): FileProject {
@@ -100,7 +110,17 @@ class FileReader {
   }
 
   private user(value: unknown, path: string): FileUser {
-    const known = ['name', 'id', 'password', 'email', 'description', 'enabled', 'default_project', 'roles'];
+    const known = [
+      'name',
+      'id',
+      'password',
+      'email',
+      'description',
+      'enabled',
+      'default_project',
+      'roles',
+      'access_keys',
+    ];
     const members = this.members(value, path, known);
     return {
       name: this.name(members, path, USER_NAME_LENGTH),
@@ -111,6 +131,7 @@ class FileReader {
       enabled: this.flag(members, path, 'enabled'),
       defaultProject: this.text(members, path, 'default_project'),
       roles: 'roles' in members ? this.roles(members.roles, `${path}.roles`) : undefined,
+      accessKeys: 'access_keys' in members ? this.accessKeys(members.access_keys, `${path}.access_keys`) : undefined,
     };
   }
 
@@ -124,6 +145,16 @@ class FileReader {
       }
       // With a problem the file is not applied, but whether the project exists is still worth telling.
       return project === undefined ? [] : [{ project, role: role as Role }];
+    });
+  }
+
+  private accessKeys(value: unknown, path: string): { project: string; access: string; secret: string }[] {
+    return this.list(value, path).flatMap((element, at) => {
+      const members = this.members(element, `${path}[${at}]`, ['project', 'access', 'secret']);
+      const [project, access, secret] = (['project', 'access', 'secret'] as const).map((key) =>
+        this.required(members, `${path}[${at}]`, key),
+      );
+      return project === undefined ? [] : [{ project, access: access ?? '', secret: secret ?? '' }];
     });
   }
 
@@ -197,7 +228,7 @@ class FileReader {
     return undefined;
   }
 
-  private refuseDuplicates<Key extends 'name' | 'id'>(
+  private refuseDuplicates<Key extends 'name' | 'id' | 'access'>(
     items: readonly { readonly [K in Key]?: string }[],
     path: string,
     key: Key,
@@ -223,6 +254,10 @@ function outsideProjects(projects: readonly FileProject[], users: readonly FileU
     const named = [
       ...(user.defaultProject ? [{ path: `users[${at}].default_project`, project: user.defaultProject }] : []),
       ...(user.roles ?? []).map(({ project }, index) => ({ path: `users[${at}].roles[${index}].project`, project })),
+      ...(user.accessKeys ?? []).map(({ project }, index) => ({
+        path: `users[${at}].access_keys[${index}].project`,
+        project,
+      })),
     ];
     return named.filter(({ project }) => !declared.has(project));
   });

@@ -3,8 +3,22 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
-import { type PreparedPassword, UsersService, UserTakenError } from '../modules/identity/index.js';
-import { type Project, ProjectNameTakenError, ProjectsService } from '../modules/tenancy/index.js';
+import {
+  AccessKeysService,
+  AccessKeyTakenError,
+  InvalidAccessKeyError,
+  type PreparedPassword,
+  UsersService,
+  UserTakenError,
+} from '../modules/identity/index.js';
+import {
+  Ledger,
+  type Limits,
+  type Project,
+  ProjectNameTakenError,
+  ProjectsService,
+  QUANTITIES,
+} from '../modules/tenancy/index.js';
 import { Database } from '../platform/database/database.js';
 import { type BootstrapFile, type FileUser, readBootstrapFile } from './bootstrap-file.js';
 import { CloudsFile } from './clouds-file.js';
@@ -42,6 +56,8 @@ export class BootstrapService {
     private readonly database: Database,
     private readonly projects: ProjectsService,
     private readonly users: UsersService,
+    private readonly accessKeys: AccessKeysService,
+    private readonly ledger: Ledger,
   ) {
     this.clouds = new CloudsFile(join(config.dataDir, 'clouds.yaml'));
   }
@@ -51,10 +67,10 @@ export class BootstrapService {
    * @throws BootstrapFileError
    */
   async apply(): Promise<BootstrapOutcome> {
-    if (this.config.bootstrapFile !== undefined) {
-      await this.applyFile(this.config.bootstrapFile);
-      return { credentials: `the users of ${this.config.bootstrapFile}` };
-    }
+    const { bootstrapFile, keystone } = this.config;
+    if (bootstrapFile !== undefined) await this.applyFile(bootstrapFile);
+    if (keystone) return { credentials: `the users of the Keystone at ${keystone.publicUrl}` };
+    if (bootstrapFile !== undefined) return { credentials: `the users of ${bootstrapFile}` };
     // Where a worker runs, nobody looks for a password.
     if (this.config.role === 'worker') return { credentials: 'made by the API process' };
     return this.firstStart();
@@ -63,12 +79,15 @@ export class BootstrapService {
   private async applyFile(path: string): Promise<void> {
     const { file, problems } = await readFileAt(path);
     const outside = await this.findOutsideProjects(file);
-    const all = [...problems, ...outside.problems];
+    const all = [...problems, ...outside.problems, ...(this.config.keystone ? notForKeystone(file) : [])];
     if (all.length > 0) throw new BootstrapFileError(all.map((problem) => `${path}: ${problem}`));
     const passwords = await this.preparePasswords(file.users);
     try {
       await this.exclusively(() => this.declare(file, outside.found, passwords));
     } catch (error) {
+      if (error instanceof AccessKeyTakenError || error instanceof InvalidAccessKeyError) {
+        throw new BootstrapFileError([`${path}: ${error.message}`]);
+      }
       if (!(error instanceof ProjectNameTakenError || error instanceof UserTakenError)) throw error;
       throw new BootstrapFileError([`${path}: ${error.message}, with another id than the file says`]);
     }
@@ -101,13 +120,14 @@ export class BootstrapService {
     passwords: ReadonlyMap<FileUser, PreparedPassword>,
   ): Promise<void> {
     const known = new Map(outside);
+    if (file.defaultLimits) await this.declareDefaults(file.defaultLimits);
     for (const declared of file.projects) {
       const project = await this.projects.declare(declared);
       known.set(project.name, project).set(project.id, project);
     }
     const idOf = (project: string): string => known.get(project)!.id;
     for (const user of file.users) {
-      await this.users.declare({
+      const { id: userId } = await this.users.declare({
         id: user.id,
         name: user.name,
         email: user.email,
@@ -117,6 +137,17 @@ export class BootstrapService {
         password: passwords.get(user),
         roles: user.roles?.map(({ project, role }) => ({ projectId: idOf(project), role })),
       });
+      for (const { project, access, secret } of user.accessKeys ?? []) {
+        await this.accessKeys.declare(userId, idOf(project), { access, secret });
+      }
+    }
+  }
+
+  private async declareDefaults(limits: Limits): Promise<void> {
+    const found = await this.ledger.defaultLimits();
+    for (const quantity of QUANTITIES) {
+      const wanted = limits[quantity] ?? null;
+      if (wanted !== (found[quantity] ?? null)) await this.ledger.setDefaultLimit(quantity, wanted);
     }
   }
 
@@ -186,6 +217,16 @@ async function readFileAt(path: string) {
   } catch (error) {
     throw new BootstrapFileError([`the bootstrap file ${path} cannot be read: ${(error as Error).message}`]);
   }
+}
+
+/** What a file says that only holds where Kiln knows the users itself. */
+function notForKeystone(file: BootstrapFile): string[] {
+  return [
+    ...(file.users.length > 0 ? ['users: they are those of the Keystone that KILN_KEYSTONE_URL names'] : []),
+    ...file.projects.flatMap(({ id }, at) =>
+      id === undefined ? [`projects[${at}]: the key id is missing; Keystone knows the project by it`] : [],
+    ),
+  ];
 }
 
 /** Where clients on this machine reach Kiln, unless it is configured. Nobody can connect to "any address". */

@@ -28,6 +28,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = { 'artifacts.malformed_
 export class ArtifactsFace extends Face {
   override readonly name = 'artifacts';
   override readonly mounts = ['/artifacts'];
+  override readonly serviceType = 'artifacts';
   override readonly requestIdHeader = 'x-request-id';
 
   override bodyMode(): BodyMode {

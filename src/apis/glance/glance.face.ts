@@ -42,6 +42,9 @@ const VERSION_IN_ACCEPT = /^application\/vnd\.openstack\.images-(v[\d.]+)(?:[+;,
 export class GlanceFace extends Face {
   override readonly name = 'glance';
   override readonly mounts = [GLANCE_MOUNT];
+  override readonly serviceType = 'image';
+  // As the reference's middleware with `delay_auth_decision`.
+  override readonly decidesByUserToken = true;
   override readonly requestIdHeader = 'x-openstack-request-id';
 
   constructor(private readonly address: PublicAddress) {
@@ -87,7 +90,7 @@ export class GlanceFace extends Face {
 
   private headersOf(error: KilnError, request: FastifyRequest): Record<string, string> {
     if (error.kind === 'unauthenticated') {
-      return { 'www-authenticate': `Keystone uri="${this.address.of(request)}/identity"` };
+      return { 'www-authenticate': `Keystone uri="${this.address.identityOf(request)}"` };
     }
     const patchTypes = error.details.acceptPatch;
     if (Array.isArray(patchTypes)) return { 'accept-patch': patchTypes.join(', ') };

@@ -1,13 +1,16 @@
 import {
+  ACCESS_RULE_METHODS,
   type CreateApplicationCredential,
   findRoleById,
   findRoleByName,
   InvalidApplicationCredentialError,
   PASSWORD_MAXIMUM_LENGTH,
+  type WantedAccessRule,
 } from '../../modules/identity/index.js';
 import type { Role } from '../../modules/tenancy/index.js';
 import { BodyObject, InvalidMemberError } from './body.js';
 
+const RULE_PATH_LENGTH = 225;
 const TIME = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?(?:Z|[+-]\d\d:?\d\d)?$/;
 
 /**
@@ -18,10 +21,6 @@ export function toCreateApplicationCredential(body: unknown): CreateApplicationC
   const wanted = BodyObject.parse(body).object('application_credential');
   const name = wanted.text('name');
   if (name.trim() === '') throw new InvalidMemberError('name', 'text that is not empty');
-  // A credential that may do less must not silently become one that may do more.
-  if (wanted.has('access_rules') && wanted.objects('access_rules').length > 0) {
-    throw new InvalidApplicationCredentialError('access_rules are not supported');
-  }
   return {
     name,
     description: wanted.optionalText('description', 65_535) ?? null,
@@ -29,7 +28,20 @@ export function toCreateApplicationCredential(body: unknown): CreateApplicationC
     roles: wanted.has('roles') ? wanted.objects('roles').map(toRole) : undefined,
     unrestricted: wanted.flag('unrestricted'),
     expiresAt: toTime(wanted.optionalText('expires_at')),
+    accessRules: wanted.has('access_rules') ? wanted.objects('access_rules').map(toAccessRule) : [],
   };
+}
+
+/** A rule's content, or only the id of one that the user has. */
+function toAccessRule(rule: BodyObject): WantedAccessRule {
+  if (rule.has('id')) return { id: rule.text('id') };
+  const method = rule.text('method');
+  if (!(ACCESS_RULE_METHODS as readonly string[]).includes(method)) {
+    throw new InvalidMemberError('method', `one of ${ACCESS_RULE_METHODS.join(', ')}`);
+  }
+  const path = rule.text('path', RULE_PATH_LENGTH);
+  if (!path.startsWith('/')) throw new InvalidMemberError('path', 'a path that begins with /');
+  return { service: rule.text('service'), method, path };
 }
 
 function toRole(reference: BodyObject): Role {

@@ -40,6 +40,10 @@ export class BodyObject {
     return new BodyObject(value, path);
   }
 
+  get isEmpty(): boolean {
+    return Object.keys(this.members).length === 0;
+  }
+
   /** Null counts as absent. */
   has(name: string): boolean {
     return this.members[name] != null;
@@ -57,6 +61,23 @@ export class BodyObject {
 
   optionalText(name: string, maximumLength = 255): string | undefined {
     return this.has(name) ? this.text(name, maximumLength) : undefined;
+  }
+
+  /** Undefined when absent, null when the client says so. */
+  nullableText(name: string, maximumLength = 255): string | null | undefined {
+    if (!(name in this.members)) return undefined;
+    return this.has(name) ? this.text(name, maximumLength) : null;
+  }
+
+  optionalFlag(name: string): boolean | undefined {
+    return this.has(name) ? this.flag(name) : undefined;
+  }
+
+  /** A whole number within bounds. */
+  integer(name: string, minimum: number, maximum: number): number {
+    const value = this.required(name);
+    if (typeof value === 'number' && Number.isSafeInteger(value) && value >= minimum && value <= maximum) return value;
+    throw new InvalidMemberError(name, `a whole number from ${minimum} to ${maximum}`);
   }
 
   flag(name: string): boolean {

@@ -34,6 +34,7 @@ const UNAUTHENTICATED = 'The request you have made requires authentication.';
 export class IdentityFace extends Face {
   override readonly name = 'identity';
   override readonly mounts = [IDENTITY_MOUNT];
+  override readonly serviceType = 'identity';
   override readonly requestIdHeader = 'x-openstack-request-id';
 
   constructor(private readonly address: PublicAddress) {

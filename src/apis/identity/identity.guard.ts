@@ -9,8 +9,10 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { IdentityService, type Session } from '../../modules/identity/index.js';
+import { callOf } from '../shared/call.js';
 import { tokenOf } from '../shared/credentials.js';
 import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import { FaceRegistry } from '../shared/face-registry.js';
 import { CredentialRequiredError } from '../shared/request-errors.js';
 
 interface SessionRequest extends AuthenticatedRequest {
@@ -20,13 +22,16 @@ interface SessionRequest extends AuthenticatedRequest {
 /** Token in, session out: identity wants to know more of a token than whom it stands for. */
 @Injectable()
 export class IdentityGuard implements CanActivate {
-  constructor(private readonly identity: IdentityService) {}
+  constructor(
+    private readonly identity: IdentityService,
+    private readonly faces: FaceRegistry,
+  ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<SessionRequest>();
     const token = tokenOf(request);
     if (token === null) throw new CredentialRequiredError();
-    request.session = await this.identity.session(token);
+    request.session = await this.identity.session(token, callOf(request, this.faces));
     request.actor = request.session.actor;
     return true;
   }

@@ -1,4 +1,6 @@
 import {
+  type AccessKey,
+  type AccessRule,
   type ApplicationCredential,
   type BoundedList,
   DEFAULT_DOMAIN,
@@ -56,6 +58,9 @@ export function presentToken(session: Session, catalogue: readonly CatalogueEntr
             id: session.applicationCredential.id,
             name: session.applicationCredential.name,
             restricted: !session.applicationCredential.unrestricted,
+            ...(session.applicationCredential.accessRules
+              ? { access_rules: session.applicationCredential.accessRules }
+              : {}),
           },
         }
       : {}),
@@ -163,8 +168,50 @@ export function presentApplicationCredential(credential: ApplicationCredential, 
       const { id, name, domain_id, description, options } = presentRole(roleRecord(role), base);
       return { id, name, domain_id, description, options };
     }),
+    ...(credential.accessRules ? { access_rules: credential.accessRules } : {}),
     ...(secret === undefined ? {} : { secret }),
     links: { self: `${base}/v3/users/${credential.userId}/application_credentials/${credential.id}` },
+  };
+}
+
+export function presentService({ id, type, name }: CatalogueEntry, base: string) {
+  return { id, type, name, enabled: true, links: { self: `${base}/v3/services/${id}` } };
+}
+
+export function presentEndpoint(endpoint: CatalogueEntry['endpoints'][number] & { service_id: string }, base: string) {
+  return { ...endpoint, enabled: true, links: { self: `${base}/v3/endpoints/${endpoint.id}` } };
+}
+
+export function presentRegion(region: string, base: string) {
+  const self = `${base}/v3/regions/${encodeURIComponent(region)}`;
+  return { id: region, description: '', parent_region_id: null, links: { self } };
+}
+
+export function presentAccessRule(rule: AccessRule, userId: string, base: string) {
+  return { ...rule, links: { self: `${base}/v3/users/${userId}/access_rules/${rule.id}` } };
+}
+
+/** An access key in the form of the EC2 extension. */
+export function presentEc2Credential(key: AccessKey, base: string) {
+  return {
+    access: key.access,
+    secret: key.secret,
+    user_id: key.userId,
+    tenant_id: key.projectId,
+    trust_id: null,
+    links: { self: `${base}/v3/users/${key.userId}/credentials/OS-EC2/${key.access}` },
+  };
+}
+
+/** An access key in the form of credentials in general. */
+export function presentCredential(key: AccessKey, base: string) {
+  return {
+    id: key.id,
+    type: 'ec2',
+    blob: JSON.stringify({ access: key.access, secret: key.secret }),
+    user_id: key.userId,
+    project_id: key.projectId,
+    links: { self: `${base}/v3/credentials/${key.id}` },
   };
 }
 

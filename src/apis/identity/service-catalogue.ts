@@ -38,11 +38,21 @@ export class ServiceCatalogue {
     private readonly config: Config,
   ) {}
 
+  /** The id of a service by its type; the catalogue of every Kiln has the same. */
+  serviceId(type: string): string {
+    return stableId('service', type);
+  }
+
+  /** Every address on its own. */
+  endpoints(request: FastifyRequest) {
+    return this.of(request).flatMap(({ id, endpoints }) => endpoints.map((one) => ({ ...one, service_id: id })));
+  }
+
   of(request: FastifyRequest): CatalogueEntry[] {
     const mounts = new Set(this.faces.all().flatMap((face) => face.mounts));
     const { region } = this.config;
     return SERVICES.filter(({ mount }) => mounts.has(mount)).map(({ type, path }) => ({
-      id: stableId('service', type),
+      id: this.serviceId(type),
       type,
       name: 'kiln',
       endpoints: INTERFACES.map((name) => ({

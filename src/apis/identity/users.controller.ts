@@ -16,7 +16,13 @@ import { toCreateApplicationCredential } from './application-credential.request.
 import { BodyObject } from './body.js';
 import { IdentityFace } from './identity.face.js';
 import { Caller, IdentityGuard, VaryByToken } from './identity.guard.js';
-import { presentApplicationCredential, presentCollection, presentProject, presentUser } from './presenters.js';
+import {
+  presentAccessRule,
+  presentApplicationCredential,
+  presentCollection,
+  presentProject,
+  presentUser,
+} from './presenters.js';
 import { flagOf, type Query, textOf } from './query.js';
 import { TextParam } from './text-param.js';
 
@@ -107,6 +113,48 @@ export class IdentityUsersController {
   ) {
     const credential = await this.credentials.get(caller, userId, credentialId);
     return { application_credential: presentApplicationCredential(credential, this.face.base(request)) };
+  }
+
+  @Get(':userId/access_rules')
+  async listRules(
+    @Caller() caller: Session,
+    @Param('userId', TextParam) userId: string,
+    @QueryString() query: Query,
+    @Req() request: FastifyRequest,
+  ) {
+    const found = await this.credentials.listRules(caller, userId, {
+      service: textOf(query, 'service'),
+      method: textOf(query, 'method'),
+      path: textOf(query, 'path'),
+    });
+    return presentCollection(
+      'access_rules',
+      found,
+      (rule, base) => presentAccessRule(rule, userId, base),
+      this.face.base(request),
+      `users/${userId}/access_rules`,
+    );
+  }
+
+  @Get(':userId/access_rules/:ruleId')
+  async showRule(
+    @Caller() caller: Session,
+    @Param('userId', TextParam) userId: string,
+    @Param('ruleId', TextParam) ruleId: string,
+    @Req() request: FastifyRequest,
+  ) {
+    const rule = await this.credentials.getRule(caller, userId, ruleId);
+    return { access_rule: presentAccessRule(rule, userId, this.face.base(request)) };
+  }
+
+  @Delete(':userId/access_rules/:ruleId')
+  @HttpCode(204)
+  async removeRule(
+    @Caller() caller: Session,
+    @Param('userId', TextParam) userId: string,
+    @Param('ruleId', TextParam) ruleId: string,
+  ) {
+    await this.credentials.removeRule(caller, userId, ruleId);
   }
 
   @Delete(':userId/application_credentials/:credentialId')

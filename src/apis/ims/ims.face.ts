@@ -41,6 +41,7 @@ const ROUTE_NOT_FOUND = 'request.route_not_found';
 export class ImsFace extends Face {
   override readonly name = 'ims';
   override readonly mounts = ['/apis/ims'];
+  override readonly serviceType = 'ims';
   override readonly requestIdHeader = 'x-request-id';
   override readonly bodyLimitBytes = 1024 * 1024;
 

@@ -2,8 +2,10 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Config } from '../../config/config.js';
 import { IdentityService } from '../../modules/identity/index.js';
 import { type Actor, NotPermittedError } from '../../modules/tenancy/index.js';
+import { callOf } from '../shared/call.js';
 import { tokenOf } from '../shared/credentials.js';
 import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import { FaceRegistry } from '../shared/face-registry.js';
 import { CredentialRequiredError } from '../shared/request-errors.js';
 
 // The cray command line names the tenant it works for, if one is set.
@@ -19,6 +21,7 @@ export class ImsGuard implements CanActivate {
   constructor(
     private readonly identity: IdentityService,
     private readonly config: Config,
+    private readonly faces: FaceRegistry,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -36,7 +39,10 @@ export class ImsGuard implements CanActivate {
     const header = request.headers[TENANT_HEADER];
     const tenant = typeof header === 'string' ? header.trim() : '';
     if (token !== null) {
-      return tenant === '' ? this.identity.authenticate(token) : this.identity.authenticateIn(token, tenant);
+      const call = callOf(request, this.faces);
+      return tenant === ''
+        ? this.identity.authenticate(token, call)
+        : this.identity.authenticateIn(token, tenant, call);
     }
     const { openProject } = this.config.ims;
     if (openProject === undefined || request.headers.authorization !== undefined) throw new CredentialRequiredError();

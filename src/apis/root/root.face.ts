@@ -26,6 +26,7 @@ const STATUS = {
 export class RootFace extends Face {
   override readonly name = 'root';
   override readonly mounts = ['/healthz', '/metrics', '/docs'];
+  override readonly serviceType = 'root';
   override readonly requestIdHeader = 'x-request-id';
 
   override renderError(error: KilnError): WireReply {

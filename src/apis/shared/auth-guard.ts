@@ -1,13 +1,18 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { IdentityService } from '../../modules/identity/index.js';
+import { callOf } from './call.js';
 import { tokenOf } from './credentials.js';
 import type { AuthenticatedRequest } from './current-actor.js';
+import { FaceRegistry } from './face-registry.js';
 import { CredentialRequiredError } from './request-errors.js';
 
 /** Token in, actor out; what the actor may do is the domain's to say. The face's module imports `IdentityModule`. */
 @Injectable()
 export class TokenGuard implements CanActivate {
-  constructor(private readonly identity: IdentityService) {}
+  constructor(
+    private readonly identity: IdentityService,
+    private readonly faces: FaceRegistry,
+  ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     await this.authenticate(context.switchToHttp().getRequest<AuthenticatedRequest>());
@@ -18,6 +23,6 @@ export class TokenGuard implements CanActivate {
   async authenticate(request: AuthenticatedRequest): Promise<void> {
     const token = tokenOf(request);
     if (token === null) throw new CredentialRequiredError();
-    request.actor = await this.identity.authenticate(token);
+    request.actor = await this.identity.authenticate(token, callOf(request, this.faces));
   }
 }

@@ -23,8 +23,15 @@ export abstract class Face {
   abstract readonly name: string;
   /** Path prefixes without a final slash: `/image`. */
   abstract readonly mounts: readonly string[];
+  /** What the service catalogue, and access rules of application credentials, call this API. */
+  abstract readonly serviceType: string;
   /** Header of the request id, in requests and answers. */
   abstract readonly requestIdHeader: string;
+  /**
+   * Whether the user's token alone decides: a service token that is not good is overlooked, and an identity service that
+   * does not answer makes tokens worthless rather than the API unavailable.
+   */
+  readonly decidesByUserToken: boolean = false;
   /** Largest body, in bytes, of a request that is not streamed. */
   readonly bodyLimitBytes: number = 1024 * 1024;
 

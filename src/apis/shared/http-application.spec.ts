@@ -13,6 +13,7 @@ import { RouteTable } from './route-table.js';
 class PlainFace extends Face {
   override readonly name = 'plain';
   override readonly mounts = [];
+  override readonly serviceType = 'test';
   override readonly requestIdHeader = 'x-request-id';
   override readonly renderError = () => problemReply(400, 'Bad Request', 'No');
   override readonly renderBug = () => problemReply(500, 'Internal Server Error', 'No');

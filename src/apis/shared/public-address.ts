@@ -12,6 +12,11 @@ export class PublicAddress {
     return this.config.http.publicUrl ?? `${request.protocol}://${request.headers.host ?? this.own}`;
   }
 
+  /** Where clients get their tokens: from Kiln itself, or from the Keystone that is configured. */
+  identityOf(request: FastifyRequest): string {
+    return this.config.keystone?.publicUrl ?? `${this.of(request)}/identity`;
+  }
+
   /** For what is told outside of any request. */
   get own(): string {
     return this.config.http.publicUrl ?? `http://${this.config.http.host}:${this.config.http.port}`;

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { isUniqueViolation } from '../../platform/database/database.errors.js';
 import type { Role } from '../tenancy/index.js';
+import type { AccessRule } from './access-rules.js';
+import { ACCESS_RULES_OF_CREDENTIAL } from './access-rules.repository.js';
 import { ApplicationCredentialNameTakenError } from './identity.errors.js';
 
 /** A secret with which a program signs in to one project on a user's behalf, with some of the user's roles. */
@@ -16,6 +18,8 @@ export interface ApplicationCredential {
   readonly unrestricted: boolean;
   /** Null: never. */
   readonly expiresAt: Date | null;
+  /** The calls that it is good for; null: all. */
+  readonly accessRules: readonly AccessRule[] | null;
 }
 
 export interface ApplicationCredentialWithSecret extends ApplicationCredential {
@@ -23,13 +27,13 @@ export interface ApplicationCredentialWithSecret extends ApplicationCredential {
 }
 
 const COLUMNS = `id, user_id AS "userId", project_id AS "projectId", name, description, roles, unrestricted,
-  expires_at AS "expiresAt"`;
+  expires_at AS "expiresAt", ${ACCESS_RULES_OF_CREDENTIAL} AS "accessRules"`;
 
 @Injectable()
 export class ApplicationCredentialsRepository {
   constructor(private readonly database: Database) {}
 
-  /** @throws ApplicationCredentialNameTakenError */
+  /** Without its access rules. @throws ApplicationCredentialNameTakenError */
   async insert(credential: ApplicationCredentialWithSecret): Promise<void> {
     try {
       await this.database.run(
@@ -56,14 +60,14 @@ export class ApplicationCredentialsRepository {
 
   find(id: string): Promise<ApplicationCredentialWithSecret | null> {
     return this.database.one<ApplicationCredentialWithSecret>(
-      `SELECT ${COLUMNS}, secret_hash AS "secretHash" FROM application_credentials WHERE id = $1`,
+      `SELECT ${COLUMNS}, secret_hash AS "secretHash" FROM application_credentials c WHERE id = $1`,
       [id],
     );
   }
 
   findByName(userId: string, name: string): Promise<ApplicationCredentialWithSecret | null> {
     return this.database.one<ApplicationCredentialWithSecret>(
-      `SELECT ${COLUMNS}, secret_hash AS "secretHash" FROM application_credentials WHERE user_id = $1 AND name = $2`,
+      `SELECT ${COLUMNS}, secret_hash AS "secretHash" FROM application_credentials c WHERE user_id = $1 AND name = $2`,
       [userId, name],
     );
   }
@@ -71,7 +75,7 @@ export class ApplicationCredentialsRepository {
   /** Of one user by name, at most `limit`. */
   list(userId: string, name: string | undefined, limit: number): Promise<ApplicationCredential[]> {
     return this.database.query<ApplicationCredential>(
-      `SELECT ${COLUMNS} FROM application_credentials WHERE user_id = $1 AND ($2::text IS NULL OR name = $2)
+      `SELECT ${COLUMNS} FROM application_credentials c WHERE user_id = $1 AND ($2::text IS NULL OR name = $2)
        ORDER BY name LIMIT $3`,
       [userId, name ?? null, limit],
     );

@@ -5,8 +5,15 @@ import { newHexId } from '../../common/ids.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import type { Role } from '../tenancy/index.js';
+import type { AccessRule } from './access-rules.js';
+import { AccessRulesRepository, type WantedAccessRule } from './access-rules.repository.js';
 import { type ApplicationCredential, ApplicationCredentialsRepository } from './application-credentials.repository.js';
-import { ApplicationCredentialNotFoundError, InvalidApplicationCredentialError } from './identity.errors.js';
+import {
+  AccessRuleInUseError,
+  AccessRuleNotFoundError,
+  ApplicationCredentialNotFoundError,
+  InvalidApplicationCredentialError,
+} from './identity.errors.js';
 import { IdentityPolicy } from './identity.policy.js';
 import { PasswordHasher } from './password-hasher.js';
 import type { Session } from './session.js';
@@ -25,6 +32,8 @@ export interface CreateApplicationCredential {
   readonly roles?: readonly Role[];
   readonly unrestricted: boolean;
   readonly expiresAt: Date | null;
+  /** The calls that it shall be good for; none: all. */
+  readonly accessRules: readonly WantedAccessRule[];
 }
 
 /** Application credentials: how programs sign in without anybody's password. */
@@ -32,6 +41,7 @@ export interface CreateApplicationCredential {
 export class ApplicationCredentialsService {
   constructor(
     private readonly credentials: ApplicationCredentialsRepository,
+    private readonly rules: AccessRulesRepository,
     private readonly tokens: TokensService,
     private readonly hasher: PasswordHasher,
     private readonly policy: IdentityPolicy,
@@ -45,7 +55,7 @@ export class ApplicationCredentialsService {
    *
    * @throws NotPermittedError for another user, or with a token of a restricted application credential
    * @throws InvalidApplicationCredentialError no project in the caller's token, a role that it lacks, already expired
-   * @throws ApplicationCredentialNameTakenError
+   * @throws ApplicationCredentialNameTakenError, AccessRuleNotFoundError
    */
   async create(
     caller: Session,
@@ -56,11 +66,13 @@ export class ApplicationCredentialsService {
     const credential = this.compose(caller, wanted);
     const secret = wanted.secret ?? randomBytes(SECRET_BYTES).toString('base64url');
     const secretHash = await this.hasher.hash(secret);
-    await this.uow.run(async () => {
+    const accessRules = await this.uow.run(async () => {
       await this.credentials.insert({ ...credential, secretHash });
       await this.record('application_credential.created', credential, caller);
+      if (wanted.accessRules.length === 0) return null;
+      return this.rules.attach(userId, credential.id, wanted.accessRules);
     });
-    return { credential, secret };
+    return { credential: { ...credential, accessRules }, secret };
   }
 
   /**
@@ -99,6 +111,37 @@ export class ApplicationCredentialsService {
     });
   }
 
+  /**
+   * A user's access rules, by service, path and method, at most `LIST_MAXIMUM`.
+   * @throws NotPermittedError somebody else's, and the caller is no administrator
+   */
+  async listRules(caller: Session, userId: string, filter: Partial<AccessRule>): Promise<BoundedList<AccessRule>> {
+    this.policy.self(caller, userId, 'identity:list_access_rules');
+    return bounded(await this.rules.list(userId, filter, LIST_MAXIMUM + 1));
+  }
+
+  /**
+   * @throws NotPermittedError somebody else's, and the caller is no administrator
+   * @throws AccessRuleNotFoundError
+   */
+  async getRule(caller: Session, userId: string, id: string): Promise<AccessRule> {
+    this.policy.self(caller, userId, 'identity:get_access_rule');
+    const rule = await this.rules.find(userId, id);
+    if (!rule) throw new AccessRuleNotFoundError(id);
+    return rule;
+  }
+
+  /**
+   * @throws NotPermittedError somebody else's, and the caller is no administrator
+   * @throws AccessRuleNotFoundError, AccessRuleInUseError
+   */
+  async removeRule(caller: Session, userId: string, id: string): Promise<void> {
+    this.policy.self(caller, userId, 'identity:delete_access_rule');
+    const removed = await this.uow.run(() => this.rules.remove(userId, id));
+    if (removed === null) throw new AccessRuleNotFoundError(id);
+    if (!removed) throw new AccessRuleInUseError(id);
+  }
+
   private compose(caller: Session, wanted: CreateApplicationCredential): ApplicationCredential {
     if (caller.scope.kind !== 'project') {
       throw new InvalidApplicationCredentialError('it needs a token that is scoped to a project');
@@ -120,6 +163,7 @@ export class ApplicationCredentialsService {
       roles: wanted.roles?.length ? wanted.roles : caller.roles,
       unrestricted: wanted.unrestricted,
       expiresAt: wanted.expiresAt,
+      accessRules: null,
     };
   }
 

@@ -71,6 +71,23 @@ export class RoleNotFoundError extends NotFoundError {
   }
 }
 
+export class RoleAssignmentNotFoundError extends NotFoundError {
+  override readonly code = 'identity.role_assignment_not_found';
+  constructor(project: string, user: string, role: string) {
+    super(`Could not find role assignment with role: ${role}, user: ${user}, project: ${project}.`);
+  }
+}
+
+/** Afterwards nobody could administer the deployment. */
+export class LastAdministratorError extends ConflictError {
+  override readonly code = 'identity.last_administrator';
+  constructor() {
+    super(
+      'This would leave no enabled user with the role admin in an enabled project; give somebody else the role first',
+    );
+  }
+}
+
 export class ApplicationCredentialNotFoundError extends NotFoundError {
   override readonly code = 'identity.application_credential_not_found';
   constructor(credential: string) {
@@ -83,6 +100,40 @@ export class ApplicationCredentialNameTakenError extends ConflictError {
   constructor(name: string) {
     super(`The user has an application credential named ${name} already.`, { name });
   }
+}
+
+export class AccessRuleNotFoundError extends NotFoundError {
+  override readonly code = 'identity.access_rule_not_found';
+  constructor(rule: string) {
+    super(`Could not find Access Rule: ${rule}.`, { rule });
+  }
+}
+
+/** Application credentials that have the rule would be good for more without it. */
+export class AccessRuleInUseError extends ForbiddenError {
+  override readonly code = 'identity.access_rule_in_use';
+  constructor(rule: string) {
+    super(`Access rule ${rule} is in use by an application credential and cannot be deleted.`, { rule });
+  }
+}
+
+export class AccessKeyNotFoundError extends NotFoundError {
+  override readonly code = 'identity.access_key_not_found';
+  constructor(key: string) {
+    super(`Could not find credential: ${key}.`, { key });
+  }
+}
+
+export class AccessKeyTakenError extends ConflictError {
+  override readonly code = 'identity.access_key_taken';
+  constructor(access: string) {
+    super(`The access key ${access} exists already.`, { access });
+  }
+}
+
+/** An access key or its secret is not of a form that signatures can be made with. */
+export class InvalidAccessKeyError extends InvalidError {
+  override readonly code = 'identity.invalid_access_key';
 }
 
 /** What was asked of an application credential cannot be had. */
@@ -103,5 +154,27 @@ export class UserTakenError extends ConflictError {
   override readonly code = 'identity.user_taken';
   constructor(name: string) {
     super(`Another user is named ${name}`, { name });
+  }
+}
+
+/** The project has no limit of its own for that; the default holds. */
+export class LimitNotFoundError extends NotFoundError {
+  override readonly code = 'identity.limit_not_found';
+  constructor(project: string, quantity: string) {
+    super(`Could not find limit of ${quantity} for project ${project}.`, { project, quantity });
+  }
+}
+
+export class LimitTakenError extends ConflictError {
+  override readonly code = 'identity.limit_taken';
+  constructor(project: string, quantity: string) {
+    super(`The project ${project} has a limit of ${quantity} already; change that one.`, { project, quantity });
+  }
+}
+
+export class DefaultLimitTakenError extends ConflictError {
+  override readonly code = 'identity.default_limit_taken';
+  constructor(quantity: string) {
+    super(`There is a default limit of ${quantity} already; change that one.`, { quantity });
   }
 }

@@ -1,38 +1,80 @@
 import { Module } from '@nestjs/common';
-import { TenancyModule } from '../tenancy/index.js';
+import { Clock } from '../../common/clock.js';
+import { Config } from '../../config/config.js';
+import { KeystoneClient } from '../../platform/keystone/keystone-client.js';
+import { Log } from '../../platform/logging/log.js';
+import { SecretsModule } from '../../platform/secrets/secrets.module.js';
+import { ProjectsService, TenancyModule } from '../tenancy/index.js';
+import { AccessKeysRepository } from './access-keys.repository.js';
+import { AccessKeysService } from './access-keys.service.js';
+import { AccessRulesRepository } from './access-rules.repository.js';
+import { Administrators } from './administrators.js';
 import { ApplicationCredentialsRepository } from './application-credentials.repository.js';
 import { ApplicationCredentialsService } from './application-credentials.service.js';
 import { DirectoryService } from './directory.service.js';
 import { IdentityPolicy } from './identity.policy.js';
 import { IdentityService } from './identity.service.js';
+import { KeystoneTokenValidator } from './keystone-token-validator.js';
+import { LimitsService } from './limits.service.js';
 import { PasswordHasher } from './password-hasher.js';
+import { ProjectAdministrationService } from './project-administration.service.js';
 import { SignInService } from './sign-in.service.js';
+import { OwnTokenValidator, TokenValidator } from './token-validator.js';
 import { TokensRepository } from './tokens.repository.js';
 import { TokensService } from './tokens.service.js';
+import { UserAdministrationService } from './user-administration.service.js';
 import { UsersRepository } from './users.repository.js';
 import { UsersService } from './users.service.js';
 
+/** Where a Keystone is configured, it knows the tokens. */
+function makeTokenValidator(
+  { keystone }: Config,
+  tokens: TokensService,
+  projects: ProjectsService,
+  clock: Clock,
+  log: Log,
+): TokenValidator {
+  if (!keystone) return new OwnTokenValidator(tokens);
+  return new KeystoneTokenValidator(new KeystoneClient(keystone, clock, log), projects, clock, keystone.cacheMs);
+}
+
 @Module({
-  imports: [TenancyModule],
+  imports: [TenancyModule, SecretsModule],
   providers: [
+    AccessKeysRepository,
+    AccessKeysService,
+    AccessRulesRepository,
+    Administrators,
     ApplicationCredentialsRepository,
     ApplicationCredentialsService,
     DirectoryService,
     IdentityPolicy,
     IdentityService,
+    LimitsService,
     PasswordHasher,
+    ProjectAdministrationService,
     SignInService,
     TokensRepository,
     TokensService,
+    UserAdministrationService,
     UsersRepository,
     UsersService,
+    {
+      provide: TokenValidator,
+      useFactory: makeTokenValidator,
+      inject: [Config, TokensService, ProjectsService, Clock, Log],
+    },
   ],
   exports: [
+    AccessKeysService,
     ApplicationCredentialsService,
     DirectoryService,
     IdentityService,
+    LimitsService,
+    ProjectAdministrationService,
     SignInService,
     TokensService,
+    UserAdministrationService,
     UsersService,
   ],
 })

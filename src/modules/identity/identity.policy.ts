@@ -37,11 +37,26 @@ export class IdentityPolicy {
     allow(own || caller.actor.isAdmin, 'identity:get_domain');
   }
 
-  /** A token of a restricted application credential makes and removes no application credentials. */
+  /**
+   * A token of a restricted application credential makes and removes no application credentials; neither does one with
+   * access rules, which would make one without.
+   */
   mayChangeCredentials(caller: Session, userId: string, action: string): void {
-    allow(!caller.applicationCredential || caller.applicationCredential.unrestricted, action);
+    const { applicationCredential: own } = caller;
+    allow(!own || (own.unrestricted && own.accessRules === null), action);
     if (action === 'identity:create_application_credential') this.onlySelf(caller, userId, action);
     else this.self(caller, userId, action);
+  }
+
+  /** An access key acts with all roles of its user: whoever has only some of them can neither make nor read one. */
+  mayUseAccessKeys(caller: Session, userId: string, action: string): void {
+    allow(!caller.applicationCredential, action);
+    this.self(caller, userId, action);
+  }
+
+  /** Whoever acts in a project sees its limits. */
+  maySeeLimits(caller: Session, projectId: string | undefined, action: string): void {
+    allow(caller.actor.isAdmin || (projectId !== undefined && caller.actor.projectId === projectId), action);
   }
 }
 

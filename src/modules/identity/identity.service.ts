@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Actor, NotPermittedError, type Project, ProjectNotFoundError, ProjectsService } from '../tenancy/index.js';
+import type { Call } from './access-rules.js';
 import type { Session } from './session.js';
 import { ShortLivedCache } from './short-lived-cache.js';
+import { TokenValidator } from './token-validator.js';
 import { TokensService } from './tokens.service.js';
 import { UsersRepository } from './users.repository.js';
 
@@ -14,6 +16,7 @@ export class IdentityService {
   private readonly openActors = new ShortLivedCache<Actor>(CACHE_LIFE_MS, CACHE_MAXIMUM);
 
   constructor(
+    private readonly validator: TokenValidator,
     private readonly tokens: TokensService,
     private readonly projects: ProjectsService,
     private readonly users: UsersRepository,
@@ -21,12 +24,15 @@ export class IdentityService {
 
   /**
    * Who a token stands for. A good token costs a database trip every four seconds at most; one that was revoked is dead
-   * at once in the process that revoked it, and within five seconds in all others.
+   * at once in the process that revoked it, and within five seconds in all others. A Keystone's tokens are asked about
+   * again when `KILN_KEYSTONE_CACHE_SECONDS` have passed.
    *
-   * @throws UnauthenticatedError unknown, expired, revoked, or what it depends on is gone or disabled
+   * @throws UnauthenticatedError unknown, expired, revoked, or what it depends on is gone or disabled; or it is bound to
+   *   access rules, and none lets this call through
+   * @throws UnavailableError a Keystone knows the tokens, and it does not answer
    */
-  async authenticate(token: string): Promise<Actor> {
-    return (await this.tokens.session(token)).actor;
+  async authenticate(token: string, call: Call): Promise<Actor> {
+    return (await this.validator.session(token, call)).actor;
   }
 
   /**
@@ -36,8 +42,8 @@ export class IdentityService {
    * @throws UnauthenticatedError as `authenticate`
    * @throws NotPermittedError there is no such project, or the user has no role in it
    */
-  async authenticateIn(token: string, projectNameOrId: string): Promise<Actor> {
-    const { actor, applicationCredential } = await this.tokens.session(token);
+  async authenticateIn(token: string, projectNameOrId: string, call: Call): Promise<Actor> {
+    const { actor, applicationCredential } = await this.validator.session(token, call);
     if (projectNameOrId === actor.projectName || projectNameOrId === actor.projectId) return actor;
     const project = applicationCredential ? null : await this.findProject(projectNameOrId);
     const roles = project ? await this.users.roles(actor.id, project.id) : [];
@@ -54,8 +60,8 @@ export class IdentityService {
   }
 
   /** As `authenticate`, with everything that is known of the token. */
-  session(token: string): Promise<Session> {
-    return this.tokens.session(token);
+  session(token: string, call: Call): Promise<Session> {
+    return this.validator.session(token, call);
   }
 
   /**

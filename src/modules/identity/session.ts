@@ -1,4 +1,5 @@
 import type { Actor, Project, Role } from '../tenancy/index.js';
+import type { AccessRule } from './access-rules.js';
 import type { Domain } from './domains.js';
 
 /** What a token is good for. */
@@ -25,6 +26,8 @@ export interface Session {
     readonly id: string;
     readonly name: string;
     readonly unrestricted: boolean;
+    /** The calls that the token is good for; null: all. */
+    readonly accessRules: readonly AccessRule[] | null;
   } | null;
   /** The same as the domain's use cases want it. */
   readonly actor: Actor;

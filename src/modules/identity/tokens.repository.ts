@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import type { Role } from '../tenancy/index.js';
+import type { AccessRule } from './access-rules.js';
+import { ACCESS_RULES_OF_CREDENTIAL } from './access-rules.repository.js';
 import type { ScopeKind } from './session.js';
 
 /** A token to keep; of the token itself only the hash. */
@@ -38,6 +40,7 @@ export interface TokenRow {
   readonly credentialName: string | null;
   readonly credentialUnrestricted: boolean | null;
   readonly credentialRoles: Role[] | null;
+  readonly accessRules: AccessRule[] | null;
 }
 
 const SWEEP_BATCH = 1_000;
@@ -79,7 +82,7 @@ export class TokensRepository {
                 SELECT DISTINCT a.role FROM role_assignments a WHERE a.user_id = t.user_id AND a.role = 'admin')
               ELSE '{}' END AS roles,
          c.id AS "credentialId", c.name AS "credentialName", c.unrestricted AS "credentialUnrestricted",
-         c.roles AS "credentialRoles"
+         c.roles AS "credentialRoles", ${ACCESS_RULES_OF_CREDENTIAL} AS "accessRules"
        FROM tokens t
        JOIN users u ON u.id = t.user_id
        LEFT JOIN projects p ON p.id = t.project_id

@@ -168,7 +168,12 @@ function toSession(row: TokenRow): Session | null {
     issuedAt: row.issuedAt,
     expiresAt: row.expiresAt,
     applicationCredential: row.credentialId
-      ? { id: row.credentialId, name: row.credentialName!, unrestricted: row.credentialUnrestricted! }
+      ? {
+          id: row.credentialId,
+          name: row.credentialName!,
+          unrestricted: row.credentialUnrestricted!,
+          accessRules: row.accessRules,
+        }
       : null,
     actor: Actor.user({
       id: row.userId,

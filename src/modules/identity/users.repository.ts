@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
-import { isUniqueViolation } from '../../platform/database/database.errors.js';
-import type { Role } from '../tenancy/index.js';
-import { UserTakenError } from './identity.errors.js';
+import { isMissingReference, isUniqueViolation } from '../../platform/database/database.errors.js';
+import { ProjectNotFoundError, type Role } from '../tenancy/index.js';
+import { UserNotFoundError, UserTakenError } from './identity.errors.js';
 
 /** Somebody (or some program) that signs in. */
 export interface User {
@@ -97,12 +97,42 @@ export class UsersRepository {
       );
     } catch (error) {
       if (isUniqueViolation(error)) throw new UserTakenError(user.name);
+      if (isMissingReference(error)) throw new ProjectNotFoundError(user.defaultProjectId!);
       throw error;
     }
   }
 
   async setPasswordHash(userId: string, passwordHash: string): Promise<void> {
     await this.database.run('UPDATE users SET password_hash = $2 WHERE id = $1', [userId, passwordHash]);
+  }
+
+  /** Roles, tokens and credentials go with it. */
+  async remove(id: string): Promise<void> {
+    await this.database.run('DELETE FROM users WHERE id = $1', [id]);
+  }
+
+  /** False when the user had it. @throws UserNotFoundError, ProjectNotFoundError they went away meanwhile */
+  async addRole(userId: string, projectId: string, role: Role): Promise<boolean> {
+    try {
+      const added = await this.database.run(
+        'INSERT INTO role_assignments (user_id, project_id, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+        [userId, projectId, role],
+      );
+      return added > 0;
+    } catch (error) {
+      if (isMissingReference(error, 'role_assignments_user_id_fkey')) throw new UserNotFoundError(userId);
+      if (isMissingReference(error)) throw new ProjectNotFoundError(projectId);
+      throw error;
+    }
+  }
+
+  /** False when the user did not have it. */
+  async removeRole(userId: string, projectId: string, role: Role): Promise<boolean> {
+    const removed = await this.database.run(
+      'DELETE FROM role_assignments WHERE user_id = $1 AND project_id = $2 AND role = $3',
+      [userId, projectId, role],
+    );
+    return removed > 0;
   }
 
   /** The user's own roles in one project; implied ones are not stored. */

@@ -236,7 +236,8 @@ export class UsersService {
   }
 }
 
-function checkPassword(password: string): void {
+/** @throws InvalidPasswordError it cannot be one */
+export function checkPassword(password: string): void {
   if (password === '') throw new InvalidPasswordError('A password may not be empty.');
   if (password.length > PASSWORD_MAXIMUM_LENGTH) {
     throw new InvalidPasswordError(`A password may have at most ${PASSWORD_MAXIMUM_LENGTH} characters.`);

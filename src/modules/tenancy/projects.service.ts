@@ -5,7 +5,7 @@ import { isUniqueViolation } from '../../platform/database/database.errors.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import { Ledger } from './ledger.js';
 import type { Limits } from './quantity.js';
-import { ProjectNameTakenError, ProjectNotFoundError } from './tenancy.errors.js';
+import { ProjectInUseError, ProjectNameTakenError, ProjectNotFoundError } from './tenancy.errors.js';
 
 /** A tenant. */
 export interface Project {
@@ -22,9 +22,19 @@ export interface DeclareProject {
   readonly name: string;
   readonly description?: string;
   readonly enabled?: boolean;
-  /** Absent quantities become unlimited. */
+  /** Absent: stay as they are. Given: exactly these are its own, the default holds for all others. */
   readonly limits?: Limits;
 }
+
+/** What an administrator says of a new project. */
+export interface CreateProject {
+  readonly name: string;
+  readonly description: string;
+  readonly enabled: boolean;
+}
+
+/** What may change of a project; absent: stays as it is. */
+export type UpdateProject = Partial<CreateProject>;
 
 export interface ProjectFilter {
   readonly ids?: readonly string[];
@@ -35,6 +45,9 @@ export interface ProjectFilter {
 
 /** Where a list of projects is cut; whoever gets one more knows that there are more. */
 export const PROJECT_LIST_MAXIMUM = 10_000;
+
+/** An arbitrary number, the same in every Kiln: whoever holds this advisory lock takes projects over. */
+const ENCOUNTER_LOCK = 5_497_856;
 
 const COLUMNS = 'id, name, domain_id AS "domainId", description, enabled';
 
@@ -94,11 +107,88 @@ export class ProjectsService {
       };
       const changed = !found || differ(project, found);
       if (changed) await this.write(project);
-      const limitsChanged = await this.ledger.setLimits(project.id, wanted.limits ?? {});
-      if (!found) await this.record('project.created', project, { limits: wanted.limits ?? {} });
-      else if (changed || limitsChanged) await this.record('project.updated', project, { limits: wanted.limits ?? {} });
+      const limits = wanted.limits ?? (found ? undefined : {});
+      const limitsChanged = limits !== undefined && (await this.ledger.setLimits(project.id, limits));
+      if (!found) await this.record('project.created', project, null, { limits });
+      else if (changed || limitsChanged) await this.record('project.updated', project, null, { limits });
       return project;
     });
+  }
+
+  /** Makes a project with the default limits. @throws ProjectNameTakenError */
+  create(actorId: string, wanted: CreateProject): Promise<Project> {
+    return this.database.transaction(async () => {
+      const project: Project = { id: newHexId(), domainId: 'default', ...wanted };
+      await this.write(project);
+      await this.ledger.setLimits(project.id, {});
+      await this.record('project.created', project, actorId);
+      return project;
+    });
+  }
+
+  /** @throws ProjectNotFoundError, ProjectNameTakenError */
+  update(actorId: string, id: string, wanted: UpdateProject): Promise<Project> {
+    return this.database.transaction(async () => {
+      const found = await this.getForUpdate(id);
+      const project: Project = {
+        ...found,
+        name: wanted.name ?? found.name,
+        description: wanted.description ?? found.description,
+        enabled: wanted.enabled ?? found.enabled,
+      };
+      if (!differ(project, found)) return found;
+      await this.write(project);
+      await this.record('project.updated', project, actorId);
+      return project;
+    });
+  }
+
+  /**
+   * Removes a project that has nothing more; its roles, tokens and credentials go with it. Deleted images, recipes and
+   * keys stay until their retention ends, and can be restored in a project that is declared with the same id.
+   *
+   * @throws ProjectNotFoundError
+   * @throws ProjectInUseError the ledger counts something
+   */
+  remove(actorId: string, id: string): Promise<Project> {
+    return this.database.transaction(async () => {
+      const project = await this.getForUpdate(id);
+      const inUse = await this.ledger.inUse(id);
+      if (inUse.length > 0) throw new ProjectInUseError(project.name, inUse);
+      await this.database.run('DELETE FROM projects WHERE id = $1', [id]);
+      await this.record('project.deleted', project, actorId);
+      return project;
+    });
+  }
+
+  /**
+   * Makes known a project that another identity service vouches for. Its names are the truth: a project that had the
+   * name before has lost it there, and is called by its id until it is heard of again.
+   */
+  async encounter(seen: { readonly id: string; readonly name: string; readonly domainId: string }): Promise<Project> {
+    const known = await this.find(seen.id);
+    if (known?.name === seen.name && known.domainId === seen.domainId) return known;
+    return this.database.transaction(async () => {
+      // Two tokens of one new project may come at once.
+      await this.database.query('SELECT pg_advisory_xact_lock($1)', [ENCOUNTER_LOCK]);
+      const found = await this.find(seen.id);
+      const project: Project = { description: '', enabled: true, ...found, ...seen };
+      await this.database.run('UPDATE projects SET name = id WHERE domain_id = $1 AND name = $2 AND id <> $3', [
+        seen.domainId,
+        seen.name,
+        seen.id,
+      ]);
+      await this.write(project);
+      if (!found) await this.ledger.setLimits(project.id, {});
+      await this.record(found ? 'project.updated' : 'project.created', project, null);
+      return project;
+    });
+  }
+
+  private async getForUpdate(id: string): Promise<Project> {
+    const project = await this.database.one<Project>(`SELECT ${COLUMNS} FROM projects WHERE id = $1 FOR UPDATE`, [id]);
+    if (!project) throw new ProjectNotFoundError(id);
+    return project;
   }
 
   private async write(project: Project): Promise<void> {
@@ -106,7 +196,7 @@ export class ProjectsService {
       await this.database.run(
         `INSERT INTO projects (id, name, domain_id, description, enabled) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (id) DO UPDATE
-         SET name = excluded.name, description = excluded.description, enabled = excluded.enabled`,
+         SET name = excluded.name, domain_id = excluded.domain_id, description = excluded.description, enabled = excluded.enabled`,
         [project.id, project.name, project.domainId, project.description, project.enabled],
       );
     } catch (error) {
@@ -115,13 +205,18 @@ export class ProjectsService {
     }
   }
 
-  private record(kind: string, project: Project, data: Record<string, unknown>): Promise<void> {
+  private record(
+    kind: string,
+    project: Project,
+    actorId: string | null,
+    data: Record<string, unknown> = {},
+  ): Promise<void> {
     return this.outbox.record({
       kind,
       noun: 'project',
       nounId: project.id,
       projectId: project.id,
-      actorId: null,
+      actorId,
       data: { name: project.name, enabled: project.enabled, ...data },
     });
   }

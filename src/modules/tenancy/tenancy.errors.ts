@@ -17,6 +17,15 @@ export class ProjectNameTakenError extends ConflictError {
   }
 }
 
+/** A project that still has something cannot be removed: nothing may be lost with it. */
+export class ProjectInUseError extends ConflictError {
+  override readonly code = 'tenancy.project_in_use';
+  constructor(name: string, inUse: readonly { quantity: Quantity; used: number }[]) {
+    const left = inUse.map(({ quantity, used }) => `${quantity}: ${used}`).join(', ');
+    super(`The project ${name} cannot be deleted, since it still has ${left}`, { left: inUse });
+  }
+}
+
 /** A limit of the project would be exceeded; the one refusal that every face renders in its own words. */
 export class LimitExceededError extends QuotaExceededError {
   override readonly code = 'tenancy.limit_exceeded';
