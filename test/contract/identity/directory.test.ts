@@ -474,7 +474,7 @@ describe('application credentials', () => {
     ['a month that is none', { name: 'x', expires_at: '2050-13-01T00:00:00' }],
     ['an empty secret', { name: 'x', secret: '' }],
     ['a flag that is text', { name: 'x', unrestricted: 'yes' }],
-    ['rules that Kiln would not keep', { name: 'x', access_rules: [{ path: '/v2/images', method: 'GET' }] }],
+    ['a rule for no service', { name: 'x', access_rules: [{ path: '/v2/images', method: 'GET' }] }],
   ])('are not made with %s', async (_what, credential) => {
     const answer = await create(credential);
 

@@ -59,6 +59,8 @@ describe('tokens', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  const CALL = { service: 'image', method: 'GET', paths: ['/v2/images'], serviceToken: null, lenient: false };
+
   function signIn(password = 's3cret-alice', at = here) {
     const user = { name: 'alice', domain: { id: 'default' } };
     return at.app.get(SignInService).signIn({
@@ -68,7 +70,7 @@ describe('tokens', () => {
   }
 
   function authenticate(at: Process, token: string) {
-    return at.app.get(IdentityService).authenticate(token);
+    return at.app.get(IdentityService).authenticate(token, CALL);
   }
 
   const refused = { kind: 'unauthenticated' };
@@ -179,6 +181,7 @@ describe('tokens', () => {
       description: null,
       unrestricted: false,
       expiresAt,
+      accessRules: [],
     });
     const made = await here.app.get(SignInService).signIn({
       proofs: [{ method: 'application_credential', credential: { id: credential.id }, secret }],
