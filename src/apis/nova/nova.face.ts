@@ -59,6 +59,7 @@ const FAULTS: Readonly<Record<number, string>> = {
 export class NovaFace extends Face {
   override readonly name = 'nova';
   override readonly mounts = [NOVA_MOUNT];
+  override readonly serviceType = 'compute';
   override readonly requestIdHeader = 'x-openstack-request-id';
 
   constructor(private readonly address: PublicAddress) {
@@ -109,7 +110,7 @@ export class NovaFace extends Face {
       status: 401,
       contentType: 'application/json',
       body: JSON.stringify({ error: { code: 401, title: 'Unauthorized', message } }),
-      headers: { 'www-authenticate': `Keystone uri="${this.address.of(request)}/identity"` },
+      headers: { 'www-authenticate': `Keystone uri="${this.address.identityOf(request)}"` },
     };
   }
 }

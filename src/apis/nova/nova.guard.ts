@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { IdentityService } from '../../modules/identity/index.js';
 import { TokenGuard } from '../shared/auth-guard.js';
 import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import { FaceRegistry } from '../shared/face-registry.js';
 import { askedVersion, minorOf } from './microversion.js';
 import { ProjectMismatchError, ResourceNotFoundError } from './nova.errors.js';
 import { askedPath } from './nova.face.js';
@@ -15,9 +16,10 @@ export const ServedUpTo = Reflector.createDecorator<number>();
 export class NovaGuard extends TokenGuard {
   constructor(
     identity: IdentityService,
+    faces: FaceRegistry,
     private readonly reflector: Reflector,
   ) {
-    super(identity);
+    super(identity, faces);
   }
 
   /**
