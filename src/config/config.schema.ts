@@ -364,6 +364,29 @@ export const SETTINGS = {
     'glance-direct,web-download,glance-download,copy-image',
   ),
   importConcurrency: setting('KILN_IMPORT_CONCURRENCY', integer(1, 64), 'Imports that one worker runs at once.', '4'),
+  importDecompress: setting(
+    'KILN_IMPORT_DECOMPRESS',
+    oneOf('on', 'off'),
+    'Whether imports unpack gzip files and zip files of one disk: on or off.',
+    'off',
+  ),
+  importConvertTo: setting(
+    'KILN_IMPORT_CONVERT_TO',
+    oneOf('qcow2', 'raw', 'vmdk'),
+    'Disk format that imports are converted to: qcow2, raw or vmdk; unset: they stay what they are.',
+  ),
+  importWorkBytes: setting(
+    'KILN_IMPORT_WORK_BYTES',
+    integer(1, Number.MAX_SAFE_INTEGER),
+    'Largest file in bytes, before and after, that an import is unpacked or converted in.',
+    String(64 * 2 ** 30),
+  ),
+  importWorkTimeout: setting(
+    'KILN_IMPORT_WORK_TIMEOUT',
+    parseDuration,
+    'Longest time that an import is unpacked and converted for.',
+    '1h',
+  ),
   importInjectProperties: setting(
     'KILN_IMPORT_INJECT_PROPERTIES',
     jsonObject((value) => {

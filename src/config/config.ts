@@ -77,6 +77,10 @@ export class Config {
   readonly imports: {
     readonly methods: readonly ImportMethod[];
     readonly concurrency: number;
+    readonly decompress: boolean;
+    readonly convertTo: 'qcow2' | 'raw' | 'vmdk' | undefined;
+    readonly workBytes: number;
+    readonly workTimeoutMs: number;
     readonly injectProperties: Readonly<Record<string, string>>;
     readonly injectIgnoreRoles: readonly string[];
     /** Endpoints of the image service by region and interface. */
@@ -133,6 +137,10 @@ export class Config {
     this.imports = {
       methods: parsed.importMethods!,
       concurrency: parsed.importConcurrency!,
+      decompress: parsed.importDecompress === 'on',
+      convertTo: parsed.importConvertTo,
+      workBytes: parsed.importWorkBytes!,
+      workTimeoutMs: parsed.importWorkTimeout!,
       injectProperties: parsed.importInjectProperties!,
       injectIgnoreRoles: parsed.importInjectIgnoreRoles!,
       regions: parsed.glanceRegions!,

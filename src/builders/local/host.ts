@@ -9,19 +9,24 @@ export const ID_COUNT = 65_536;
 /** Seen in the sandbox too, which has no others. */
 const PROGRAM_FOLDERS = ['/usr/bin', '/usr/sbin'];
 
-/** Programs a kiwi-ng build needs, and the Debian package that brings each. */
-const PROGRAMS: Readonly<Record<string, string>> = {
-  'kiwi-ng': 'kiwi',
-  debootstrap: 'debootstrap',
-  mksquashfs: 'squashfs-tools',
+/** Programs a sandbox needs, and the Debian package that brings each. */
+const SANDBOX_PROGRAMS: Readonly<Record<string, string>> = {
   bwrap: 'bubblewrap',
   unshare: 'util-linux',
   nsenter: 'util-linux',
   setpriv: 'util-linux',
   prlimit: 'util-linux',
   mount: 'mount',
-  du: 'coreutils',
   python3: 'python3',
+};
+
+/** The same for a kiwi-ng build. */
+const KIWI_PROGRAMS: Readonly<Record<string, string>> = {
+  'kiwi-ng': 'kiwi',
+  debootstrap: 'debootstrap',
+  mksquashfs: 'squashfs-tools',
+  du: 'coreutils',
+  ...SANDBOX_PROGRAMS,
 };
 
 const TUN = '/dev/net/tun';
@@ -33,14 +38,7 @@ export function isRoot(): boolean {
 /** Why kiwi-ng builds cannot run here, in one sentence with its remedy; undefined: they can. */
 export async function kiwiProblem(): Promise<string | undefined> {
   if (process.platform !== 'linux') return `kiwi-ng builds run on Linux only, this is ${process.platform}`;
-  const needed = isRoot() ? PROGRAMS : { ...PROGRAMS, newuidmap: 'uidmap', newgidmap: 'uidmap' };
-  const missing: string[] = [];
-  const packages = new Set<string>();
-  for (const [program, debianPackage] of Object.entries(needed)) {
-    if (await hasProgram(program)) continue;
-    missing.push(program);
-    packages.add(debianPackage);
-  }
+  const { missing, packages } = await missingPrograms(KIWI_PROGRAMS);
   if (
     !missing.includes('python3') &&
     (await outcome('/usr/bin/python3', ['-c', 'import jinja2, yaml'])) !== undefined
@@ -48,10 +46,36 @@ export async function kiwiProblem(): Promise<string | undefined> {
     missing.push('jinja2 and yaml for Python');
     packages.add('python3-jinja2').add('python3-yaml');
   }
-  if (missing.length > 0) {
-    return `kiwi-ng builds need ${missing.join(', ')}: install the Debian package${packages.size > 1 ? 's' : ''} ${[...packages].join(' ')} (npm run setup:debian)`;
+  return missing.length > 0
+    ? toInstall('kiwi-ng builds need', missing, packages)
+    : sandboxProblem('kiwi-ng builds need');
+}
+
+/** Why imports can be neither unpacked nor converted here, as `kiwiProblem`. */
+export async function conversionProblem(converts: boolean): Promise<string | undefined> {
+  const purpose = 'unpacking and converting images needs';
+  if (process.platform !== 'linux') return `${purpose} Linux, this is ${process.platform}`;
+  const { missing, packages } = await missingPrograms({
+    ...SANDBOX_PROGRAMS,
+    ...(converts ? { 'qemu-img': 'qemu-utils' } : {}),
+  });
+  return missing.length > 0 ? toInstall(purpose, missing, packages) : sandboxProblem(purpose);
+}
+
+async function missingPrograms(programs: Readonly<Record<string, string>>) {
+  const needed = isRoot() ? programs : { ...programs, newuidmap: 'uidmap', newgidmap: 'uidmap' };
+  const missing: string[] = [];
+  const packages = new Set<string>();
+  for (const [program, debianPackage] of Object.entries(needed)) {
+    if (await hasProgram(program)) continue;
+    missing.push(program);
+    packages.add(debianPackage);
   }
-  return sandboxProblem();
+  return { missing, packages };
+}
+
+function toInstall(purpose: string, missing: readonly string[], packages: ReadonlySet<string>): string {
+  return `${purpose} ${missing.join(', ')}: install the Debian package${packages.size > 1 ? 's' : ''} ${[...packages].join(' ')} (npm run setup:debian)`;
 }
 
 /** Why a sandbox on this host would have no network; undefined: it can have one. */
@@ -82,9 +106,9 @@ async function hasProgram(name: string): Promise<boolean> {
 }
 
 /** Tries what every build does first; the ways to forbid it (sysctl, AppArmor, seccomp, masked /proc) are too many to look up. */
-async function sandboxProblem(): Promise<string | undefined> {
+async function sandboxProblem(purpose: string): Promise<string | undefined> {
   if (!isRoot() && !(await hasSubordinateIds())) {
-    return 'kiwi-ng builds need subordinate ids for the user that runs Kiln: add a line to /etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER)';
+    return `${purpose} subordinate ids for the user that runs Kiln: add a line to /etc/subuid and /etc/subgid (usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER)`;
   }
   const bubblewrap = [
     'bwrap',
@@ -111,7 +135,7 @@ async function sandboxProblem(): Promise<string | undefined> {
         '/mnt',
       ])) ?? (await outcome('unshare', ['--user', '--map-root-user', '--', ...bubblewrap])))
     : await outcome('unshare', ['--user', '--map-root-user', '--map-auto', '--', ...bubblewrap]);
-  return fault === undefined ? undefined : `kiwi-ng builds need user namespaces, which this host refuses (${fault})`;
+  return fault === undefined ? undefined : `${purpose} user namespaces, which this host refuses (${fault})`;
 }
 
 async function hasSubordinateIds(): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { constants, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { chmod, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
@@ -17,6 +17,7 @@ import {
 } from '../../modules/jobs/index.js';
 import { kiwiProblem } from './host.js';
 import { KiwiLog } from './kiwi-log.js';
+import { openRegularFile } from './regular-file.js';
 import { Sandbox } from './sandbox.js';
 import { sweepWorkFolders, WorkFolder } from './work-folder.js';
 
@@ -319,14 +320,8 @@ async function fetchArchive(
   }
 }
 
-/** The sandbox wrote the file, so it may be anything: only a regular one is opened, and never through a link. */
 async function builtFile(role: BuiltRole, path: string): Promise<BuiltFile> {
-  const openFile = async () => {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if ((await handle.stat()).isFile()) return handle;
-    await handle.close();
-    throw new BuildFailedError('build.failed', `The build's ${role} is not a regular file`);
-  };
+  const openFile = () => openRegularFile(path, `The build's ${role}`);
   const handle = await openFile();
   const { size } = await handle.stat();
   await handle.close();

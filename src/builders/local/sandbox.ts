@@ -22,13 +22,17 @@ interface Bind {
 /** One run of the sandbox program. */
 export interface SandboxRun {
   /** The order for the program; `step` names what to do. */
-  readonly order: { readonly step: 'prepare' | 'wait' | 'build' | 'package' } & Readonly<Record<string, unknown>>;
+  readonly order: { readonly step: 'prepare' | 'wait' | 'build' | 'package' | 'decompress' | 'convert' } & Readonly<
+    Record<string, unknown>
+  >;
   /** Folder of package repositories, seen read-only at /repo. */
   readonly reposDir?: string;
   /** Whether packages come over the network; without it the sandbox has none at all. */
   readonly network: boolean;
   readonly fileBytes?: number;
   readonly memoryBytes?: number;
+  /** Time on a processor that one process may use. */
+  readonly cpuSeconds?: number;
   readonly onOutput: (text: string) => void;
   readonly onPercent?: (percent: number) => void;
   /** Ends everything in the sandbox; `run` then rejects with its reason. */
@@ -125,6 +129,7 @@ export class Sandbox {
     const limits = ['--core=0', `--nproc=${MAX_PROCESSES}`];
     if (run.fileBytes !== undefined) limits.push(`--fsize=${run.fileBytes}`);
     if (run.memoryBytes !== undefined) limits.push(`--as=${run.memoryBytes}`);
+    if (run.cpuSeconds !== undefined) limits.push(`--cpu=${run.cpuSeconds}`);
     const outer = ['--pdeathsig', 'KILL', '--', 'prlimit', ...limits, '--'];
     const binds = this.binds(run);
     if (!isRoot()) {
@@ -156,8 +161,10 @@ export class Sandbox {
     for (const name of [...Object.keys(ETC), ...(run.network ? ['resolv.conf'] : [])]) {
       binds.push({ name: `etc-${name}`, source: join(this.folder.etc(), name), target: `/etc/${name}` });
     }
-    if (step === 'prepare') binds.push({ name: 'archive', source: this.folder.archive(), target: '/archive' });
-    if (step === 'package') binds.push({ name: 'out', source: this.folder.out(), target: '/out', writable: true });
+    if (['prepare', 'decompress', 'convert'].includes(step) && existsSync(this.folder.archive()))
+      binds.push({ name: 'archive', source: this.folder.archive(), target: '/archive' });
+    if (step === 'package' || step === 'convert')
+      binds.push({ name: 'out', source: this.folder.out(), target: '/out', writable: true });
     if (step === 'build' && run.reposDir) binds.push({ name: 'repo', source: run.reposDir, target: '/repo' });
     return binds;
   }

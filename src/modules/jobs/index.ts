@@ -1,6 +1,7 @@
 export * from './builder.js';
 export { JobRunner, MOST_ATTEMPTS } from './execution/job-runner.js';
 export { type ImportOrder, type ImportSourceOrder, orderOf } from './imports/import-order.js';
+export { type ConversionOrder, type ConvertedData, ImageConverter } from './imports/image-converter.js';
 export { ImportArgumentError, ImportMethodError } from './imports/imports.errors.js';
 export { ImportsService } from './imports/imports.service.js';
 export { type ImportImage, TASK_SORT_KEYS, type TaskQuery, type TaskSortKey } from './imports/imports.types.js';

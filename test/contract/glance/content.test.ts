@@ -1,6 +1,7 @@
 // Facts: the Image API v2 reference ("Image data", "Image signature verification") and the format check of newer Glance.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { request } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import {
   fixedVhd,
   iso,
@@ -14,7 +15,9 @@ import {
   vmdk,
   VMDK_DESCRIPTOR,
 } from '../../support/disk-images.js';
+import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
+import { describeWith } from '../../support/programs.js';
 import { type Client, clients } from './wire.js';
 
 let kiln: RunningKiln;
@@ -148,5 +151,64 @@ describe('a signed image', () => {
     const { id } = await create('raw', { ...signature, [missing]: undefined });
 
     expect((await alice.upload(id, plain())).status).toBe(204);
+  });
+});
+
+describeWith(['qemu-img', 'bwrap', 'unshare', 'prlimit', 'python3'], 'an import that unpacks and converts', () => {
+  let converting: RunningKiln;
+  let member: Client;
+
+  beforeAll(async () => {
+    converting = await startKiln({ env: { KILN_IMPORT_DECOMPRESS: 'on', KILN_IMPORT_CONVERT_TO: 'qcow2' } });
+    ({ alice: member } = await clients(converting));
+  });
+  afterAll(() => converting?.stop());
+
+  /** Stages data and imports it, to the end of that. */
+  async function imported(
+    diskFormat: string,
+    data: Buffer,
+    properties: object = {},
+  ): Promise<{ image: any; task: any }> {
+    const { id } = await member.create({ disk_format: diskFormat, container_format: 'bare', ...properties });
+    const octets = { 'content-type': 'application/octet-stream' };
+    expect((await member.ask('PUT', `/v2/images/${id}/stage`, data, octets)).status).toBe(204);
+    expect((await member.ask('POST', `/v2/images/${id}/import`, { method: { name: 'glance-direct' } })).status).toBe(
+      202,
+    );
+    return eventually<any>(async () => {
+      const [task] = (await member.ask('GET', `/v2/images/${id}/tasks`)).body.tasks;
+      // Only then the image: it is what the end of the task made it.
+      return ['success', 'failure'].includes(task.status) && { image: (await member.show(id)).body, task };
+    }, 60_000);
+  }
+
+  it('makes an image of the wanted format, with the size of its disk', async () => {
+    const { image, task } = await imported('raw', gzipSync(plain()));
+
+    expect(task).toMatchObject({ status: 'success' });
+    expect(image).toMatchObject({
+      status: 'active',
+      disk_format: 'qcow2',
+      container_format: 'bare',
+      virtual_size: plain().length,
+    });
+  });
+
+  it('leaves a disc what it is', async () => {
+    const { image } = await imported('iso', iso());
+
+    expect(image).toMatchObject({ status: 'active', disk_format: 'iso', size: iso().length });
+  });
+
+  it.each<[string, string, Buffer, RegExp]>([
+    ['another format', 'vmdk', qcow2(), /the data is qcow2/],
+    ['a backing file', 'qcow2', qcow2({ backingFile: '/etc/shadow' }), /needs a backing file/],
+    ['a packed backing file', 'vdi', gzipSync(vdi({ kind: 4 })), /only the changes to another disk/],
+  ])('fails for %s, and the image is queued', async (_why, diskFormat, data, reason) => {
+    const { image, task } = await imported(diskFormat, data);
+
+    expect(task).toMatchObject({ status: 'failure', message: expect.stringMatching(reason) });
+    expect(image).toMatchObject({ status: 'queued', size: null, disk_format: diskFormat });
   });
 });

@@ -10,6 +10,7 @@ import { Clock } from '../../../src/common/clock.js';
 import { HealthChecks } from '../../../src/common/health.js';
 import { loadConfig } from '../../../src/config/config.js';
 import { ConfigModule } from '../../../src/config/config.module.js';
+import { LocalConverter } from '../../../src/builders/local/local-converter.js';
 import { ArtifactsService } from '../../../src/modules/artifacts/index.js';
 import {
   Builder,
@@ -18,6 +19,7 @@ import {
   type BuildResult,
   type BuiltRole,
   type CreateJob,
+  ImageConverter,
   type Job,
   JobExecutionModule,
   JobLogsService,
@@ -124,7 +126,13 @@ export async function jobsApp(databaseUrl: string, dataDir: string, options: Job
     ...options.env,
   });
 
-  @Module({ providers: [{ provide: Builder, useValue: builder }], exports: [Builder] })
+  @Module({
+    providers: [
+      { provide: Builder, useValue: builder },
+      { provide: ImageConverter, useClass: LocalConverter },
+    ],
+    exports: [Builder, ImageConverter],
+  })
   class ScriptedBuilders {}
 
   @Global()

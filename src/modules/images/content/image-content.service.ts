@@ -52,6 +52,19 @@ export class ImageContentService {
     return new Probe(new FormatJudge(claim, this.config.images), verifier);
   }
 
+  /**
+   * A probe for data that some program is about to open as what the image says it is: of its format it must be, whatever is
+   * asked of uploads. The signature is left for the data that is kept.
+   */
+  strictProbe(claim: ContentClaim): ContentProbe {
+    return new Probe(new FormatJudge(claim, { ...this.config.images, checksFormat: true }), null);
+  }
+
+  /** Whether the data of an image is signed, so that no other data may take its place. @throws ImageSignatureUnusableError */
+  isSigned({ id, properties }: ContentClaim): boolean {
+    return readSignature(id, properties) !== null;
+  }
+
   /** Whether a probe that was made for one would judge as one made for the other. */
   judgesAlike(one: ContentClaim, other: ContentClaim): boolean {
     return (

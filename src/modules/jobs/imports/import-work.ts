@@ -8,6 +8,7 @@ import { LimitExceededError } from '../../tenancy/index.js';
 import type { JobRun } from '../execution/job-run.js';
 import { JobWork } from '../execution/job-work.js';
 import { askerOf, type ImportOrder, orderOf } from './import-order.js';
+import { type ConvertedData, ImageConverter } from './image-converter.js';
 import { type ImportSource, ImportSources } from './import-sources.js';
 import { ImportSourceError, NoStoreWorkedError, SourceUnreadableError } from './imports.errors.js';
 
@@ -44,6 +45,7 @@ export class ImportWork extends JobWork {
     private readonly sources: ImportSources,
     private readonly images: ImageImportsService,
     private readonly content: ImageContentService,
+    private readonly converter: ImageConverter,
     private readonly artifacts: ArtifactsService,
     private readonly config: Config,
   ) {
@@ -86,7 +88,8 @@ export class ImportWork extends JobWork {
   private async importStaged(importing: Import): Promise<void> {
     const { run, order, image } = importing;
     const staged = await this.artifacts.getFile(image.uploadFileId!);
-    if (!order.stores.includes(staged.storeId)) return this.fetch(importing, this.sources.file(staged));
+    if (!order.stores.includes(staged.storeId) || this.isConverted(importing))
+      return this.fetch(importing, this.sources.file(staged));
     await run.change(() => this.artifacts.storeStaged(staged.id));
     let judged: Judged | null = null;
     const stores = [staged.storeId, ...order.stores.filter((storeId) => storeId !== staged.storeId)];
@@ -100,6 +103,39 @@ export class ImportWork extends JobWork {
   }
 
   private async fetch(importing: Import, source: ImportSource): Promise<void> {
+    if (!this.isConverted(importing, source)) return this.take(importing, source);
+    const converted = await this.convert(importing, source);
+    try {
+      await this.take(importing, converted ? convertedSource(source, converted) : source);
+    } finally {
+      await converted?.dispose();
+    }
+  }
+
+  /** What is signed stays as it is. */
+  private isConverted(importing: Import, source?: ImportSource): boolean {
+    const claim = this.claim(importing, source);
+    return this.converter.handles(claim.diskFormat!, claim.containerFormat!) && !this.content.isSigned(claim);
+  }
+
+  private convert(importing: Import, source: ImportSource): Promise<ConvertedData | null> {
+    const { job, signal } = importing.run;
+    const claim = this.claim(importing, source);
+    return this.converter.convert(
+      {
+        jobId: job.id,
+        // Not the count of attempts, which a job that was handed back has twice.
+        attempt: job.fencingNumber,
+        diskFormat: claim.diskFormat!,
+        containerFormat: claim.containerFormat!,
+        judge: async () => this.content.strictProbe(claim),
+      },
+      async () => (await source.open(signal)).body,
+      signal,
+    );
+  }
+
+  private async take(importing: Import, source: ImportSource): Promise<void> {
     let judged: Judged | null = null;
     const arrived = await this.distribute(importing, importing.order.stores, async (storeId, earlier) => {
       if (earlier) return this.putCopy(importing, earlier, storeId);
@@ -228,6 +264,18 @@ export class ImportWork extends JobWork {
       return { resultantImageId: image.id, result: { imageId: image.id }, message: progress.message };
     });
   }
+}
+
+function convertedSource(source: ImportSource, converted: ConvertedData): ImportSource {
+  const { diskFormat, containerFormat, sizeBytes } = converted;
+  // The digest was that of the data before.
+  return {
+    ...source,
+    diskFormat,
+    containerFormat,
+    sha512: null,
+    open: async () => ({ body: await converted.open(), sizeBytes }),
+  };
 }
 
 /** Tells how many bytes have been put, over all stores. */
