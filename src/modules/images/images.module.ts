@@ -62,6 +62,7 @@ import { ImageMembersService } from './members/image-members.service.js';
   ],
   exports: [
     ImageCopiesService,
+    ImagesPolicy,
     DeletedImagesService,
     DeletedManifestsService,
     BuiltImagesService,

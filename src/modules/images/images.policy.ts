@@ -122,8 +122,7 @@ export class ImagesPolicy {
    * @throws ImageNotFoundError, ImageForbiddenError
    */
   checkCopy(actor: Actor, sighting: Sighting): void {
-    this.checkVisible(actor, sighting);
-    if (!actor.isAdmin) throw new ImageForbiddenError(sighting.image.id, 'copy');
+    this.check('copy_image', actor, sighting, 'copy');
   }
 
   /** @throws ImageNotFoundError, ImageForbiddenError, ImageProtectedError */

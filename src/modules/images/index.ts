@@ -59,6 +59,7 @@ export {
   UnknownStoreError,
 } from './images.errors.js';
 export { ImagesModule } from './images.module.js';
+export { ImagesPolicy } from './images.policy.js';
 export { ImagesService } from './images.service.js';
 export {
   type CreateImage,

@@ -82,7 +82,7 @@ export class ImageStagingService {
     if (sizeBytes === undefined) return;
     if (sizeBytes > this.config.images.sizeMaxBytes) throw new ImageTooLargeError(this.config.images.sizeMaxBytes);
     const usage = actor.projectId === null ? null : await this.ledger.find(actor.projectId, 'staging_bytes');
-    if (usage?.maximum != null && usage.used + sizeBytes > usage.maximum && !actor.isAdmin) {
+    if (usage?.maximum != null && usage.used + sizeBytes > usage.maximum && !this.policy.isAdmin(actor)) {
       throw new LimitExceededError('staging_bytes', usage.maximum, usage.used, sizeBytes);
     }
   }

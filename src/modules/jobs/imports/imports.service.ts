@@ -177,7 +177,7 @@ export class ImportsService implements OnModuleInit {
     const job = isUuid(taskId) ? await this.jobs.findForUpdate(taskId) : null;
     if (!job || hasEnded(job.status)) return true;
     const idleMs = this.clock.now().getTime() - job.updatedAt.getTime();
-    if (idleMs < STALLED_MS[job.status as 'queued' | 'running']) return false;
+    if (idleMs < STALLED_MS[job.status]) return false;
     await this.end(job, 'failed', STALLED);
     return true;
   }

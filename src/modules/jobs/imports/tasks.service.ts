@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isUuid } from '../../../common/ids.js';
-import { ImagesService } from '../../images/index.js';
-import { type Actor, NotPermittedError } from '../../tenancy/index.js';
+import { ImagesPolicy, ImagesService } from '../../images/index.js';
+import type { Actor } from '../../tenancy/index.js';
 import { JobMarkerError, JobNotFoundError } from '../jobs.errors.js';
 import type { Job } from '../job.entity.js';
 import type { TaskQuery } from './imports.types.js';
@@ -18,14 +18,15 @@ export class TasksService {
   constructor(
     private readonly tasks: TasksRepository,
     private readonly images: ImagesService,
+    private readonly policy: ImagesPolicy,
   ) {}
 
-  /** Whether the actor may ask for tasks at all. @throws NotPermittedError */
+  /** Whether the actor may ask for tasks at all. @throws ImageActionForbiddenError */
   checkAccess(actor: Actor): void {
-    if (!actor.isAdmin) throw new NotPermittedError('tasks_api_access');
+    this.policy.checkAction('tasks_api_access', actor, 'use tasks');
   }
 
-  /** @throws NotPermittedError; JobNotFoundError unknown, expired or another face's */
+  /** @throws ImageActionForbiddenError; JobNotFoundError unknown, expired or another face's */
   async get(actor: Actor, face: string, taskId: string): Promise<Job> {
     this.checkAccess(actor);
     const task = isUuid(taskId, true) ? await this.tasks.find(face, taskId, TASK_RETENTION_MS) : null;
@@ -33,7 +34,7 @@ export class TasksService {
     return task;
   }
 
-  /** One page, in order. @throws NotPermittedError; JobMarkerError the marker is no task of the list */
+  /** One page, in order. @throws ImageActionForbiddenError; JobMarkerError the marker is no task of the list */
   async list(actor: Actor, query: TaskQuery): Promise<Job[]> {
     this.checkAccess(actor);
     const { marker } = query;
