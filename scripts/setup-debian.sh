@@ -32,6 +32,8 @@ packages=(
   swift-proxy swift-account swift-container swift-object memcached
   # OpenStack's identity service, whose tokens Kiln can take, and the image service that Kiln is compared with
   keystone glance-api
+  # The namespaces of metadata definitions that come with Glance
+  glance-common
   # The clients that the tests drive
   python3-openstackclient python3-glanceclient python3-novaclient python3-openstacksdk curl jq openssl
   # OpenStack's tests of an image service

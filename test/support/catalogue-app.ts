@@ -63,7 +63,13 @@ export async function catalogue(env: Readonly<Record<string, string>> = {}): Pro
 }
 
 async function onDatabase(testing: TestDatabase, env: Readonly<Record<string, string>>): Promise<Catalogue> {
-  const { config } = loadConfig({ KILN_DATABASE_URL: testing.url, KILN_LOG_LEVEL: 'fatal', ...env });
+  const { config } = loadConfig({
+    KILN_DATABASE_URL: testing.url,
+    KILN_LOG_LEVEL: 'fatal',
+    // The data folder is that of whoever develops.
+    KILN_IMAGE_CACHE: 'off',
+    ...env,
+  });
   const store = new MemoryObjectStore();
 
   @Global()

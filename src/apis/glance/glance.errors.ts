@@ -1,4 +1,4 @@
-import { ForbiddenError, InvalidError, UnsupportedError } from '../../common/errors.js';
+import { ConflictError, ForbiddenError, InvalidError, UnsupportedError } from '../../common/errors.js';
 
 /** A body where the operation takes none. */
 export class BodyNotExpectedError extends InvalidError {
@@ -31,6 +31,14 @@ export class AttributeReservedError extends ForbiddenError {
   override readonly code = 'glance.attribute_reserved';
   constructor(attribute: string) {
     super(`Attribute '${attribute}' is reserved.`, { attribute });
+  }
+}
+
+/** What only a cache that all processes share could tell. */
+export class NoCentralCacheError extends ConflictError {
+  override readonly code = 'glance.no_central_cache';
+  constructor() {
+    super('Each process has a cache of its own; there is no central one that knows which of them have an image.');
   }
 }
 

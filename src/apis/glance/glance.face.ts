@@ -2,10 +2,11 @@ import { STATUS_CODES } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { KilnError } from '../../common/errors.js';
+import { Config } from '../../config/config.js';
 import { type BodyMode, Face, type StatusTable, type WireReply } from '../shared/face.js';
 import { allowHeader } from '../shared/problem.js';
 import { PublicAddress } from '../shared/public-address.js';
-import { MINOR_VERSIONS } from './discovery/versions.js';
+import { minorVersions } from './discovery/versions.js';
 
 /** Where the face lies; what clients put before every path. */
 export const GLANCE_MOUNT = '/image';
@@ -34,7 +35,6 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 const LONGEST_REQUEST_ID = 64;
-const VERSION_PREFIXES: ReadonlySet<string> = new Set(['v2', ...MINOR_VERSIONS]);
 const VERSION_IN_ACCEPT = /^application\/vnd\.openstack\.images-(v[\d.]+)(?:[+;,]|$)/;
 
 /** Image API v2 as its clients see it: webob's error bodies, request ids that begin with `req-`, several prefixes. */
@@ -47,8 +47,17 @@ export class GlanceFace extends Face {
   override readonly decidesByUserToken = true;
   override readonly requestIdHeader = 'x-openstack-request-id';
 
-  constructor(private readonly address: PublicAddress) {
+  /** The minors that are served, newest first. */
+  readonly minors: readonly string[];
+  private readonly prefixes: ReadonlySet<string>;
+
+  constructor(
+    private readonly address: PublicAddress,
+    config: Config,
+  ) {
     super();
+    this.minors = minorVersions(config.images.cacheMaxBytes !== null);
+    this.prefixes = new Set(['v2', ...this.minors]);
   }
 
   override renderError(error: KilnError, request: FastifyRequest): WireReply {
@@ -76,9 +85,9 @@ export class GlanceFace extends Face {
     const below = path.slice(GLANCE_MOUNT.length);
     if (below === '/' || below === '/versions/') return path.slice(0, -1);
     const first = below.split('/', 2)[1] ?? '';
-    if (VERSION_PREFIXES.has(first)) return `${GLANCE_MOUNT}/v2${below.slice(1 + first.length)}`;
+    if (this.prefixes.has(first)) return `${GLANCE_MOUNT}/v2${below.slice(1 + first.length)}`;
     const wanted = VERSION_IN_ACCEPT.exec(accept ?? '')?.[1];
-    if (wanted !== undefined && VERSION_PREFIXES.has(wanted) && first !== '' && first !== 'versions') {
+    if (wanted !== undefined && this.prefixes.has(wanted) && first !== '' && first !== 'versions') {
       return `${GLANCE_MOUNT}/v2${below}`;
     }
     return path;

@@ -4,6 +4,7 @@ import { ImagesModule } from '../../modules/images/index.js';
 import { JobsModule } from '../../modules/jobs/index.js';
 import { MetadefsModule } from '../../modules/metadefs/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
+import { CacheEnabledGuard, GlanceCacheController } from './cache/cache.controller.js';
 import { GlanceImageDataController } from './data/image-data.controller.js';
 import { GlanceDiscoveryController } from './discovery/discovery.controller.js';
 import { GlanceFace } from './glance.face.js';
@@ -35,6 +36,7 @@ import { GlanceTasksController } from './tasks/tasks.controller.js';
     GlanceMembersController,
     GlanceSchemasController,
     GlanceStoresController,
+    GlanceCacheController,
     GlanceNamespacesController,
     GlanceMetadefObjectsController,
     GlanceMetadefPropertiesController,
@@ -43,7 +45,7 @@ import { GlanceTasksController } from './tasks/tasks.controller.js';
     GlanceFallbackController,
     GlanceDiscoveryController,
   ],
-  providers: [GlanceFace, TokenGuard, NoBodyGuard],
+  providers: [GlanceFace, TokenGuard, NoBodyGuard, CacheEnabledGuard],
 })
 export class GlanceFaceModule {
   constructor(faces: FaceRegistry, face: GlanceFace) {

@@ -7,6 +7,7 @@ import { Outbox } from '../../platform/events/outbox.js';
 import { Log } from '../../platform/logging/log.js';
 import { ArtifactsService } from '../artifacts/index.js';
 import { type Actor, Actor as Actors, Ledger } from '../tenancy/index.js';
+import { ImageCache } from './cache/image-cache.js';
 import { DeletedImagesRepository, inOrder } from './deleted/deleted-images.repository.js';
 import type { Image } from './image.entity.js';
 import { ImageNotFoundError } from './images.errors.js';
@@ -32,6 +33,7 @@ export class ImageRemovalService {
     private readonly deleted: DeletedImagesRepository,
     private readonly policy: ImagesPolicy,
     private readonly artifacts: ArtifactsService,
+    private readonly cache: ImageCache,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
@@ -95,6 +97,7 @@ export class ImageRemovalService {
 
   private async softDelete(actor: Actor, image: Image): Promise<void> {
     await this.images.markDeleted(image.id);
+    await this.uow.afterCommit(() => this.cache.forget(image.id));
     // What is arriving costs nothing from now on; whoever sends it is told so, and stopped.
     if (image.uploadFileId !== null) await this.dropIncoming(image, image.uploadFileId);
     for (const fileId of await this.images.filesOf(image.id)) await this.artifacts.discharge(fileId);

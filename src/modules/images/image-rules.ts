@@ -59,6 +59,8 @@ export const IMAGE_RULES = {
   cache_image: 'rule:manage_image_cache',
   cache_list: 'rule:manage_image_cache',
   cache_delete: 'rule:manage_image_cache',
+  cache_clean: 'rule:manage_image_cache',
+  cache_prune: 'rule:manage_image_cache',
 
   metadef_default: '',
   metadef_admin: ADMIN,

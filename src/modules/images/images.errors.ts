@@ -58,6 +58,14 @@ export class ImageStatusConflictError extends ConflictError {
   }
 }
 
+/** Only the files of active images are cached. */
+export class ImageNotActiveError extends InvalidError {
+  override readonly code = 'images.not_active';
+  constructor(imageId: string, status: ImageStatus) {
+    super(`Image ${imageId} is ${status}; only active images are cached`, { imageId, status });
+  }
+}
+
 /** Bytes cannot be taken before both formats are known. */
 export class ImageFormatsMissingError extends InvalidError {
   override readonly code = 'images.formats_missing';

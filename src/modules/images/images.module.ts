@@ -3,6 +3,8 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { Config } from '../../config/config.js';
 import { ArtifactsModule } from '../artifacts/index.js';
 import { loadPolicy, Policy, TenancyModule } from '../tenancy/index.js';
+import { ImageCache } from './cache/image-cache.js';
+import { ImageCacheService } from './cache/image-cache.service.js';
 import { DeletedImagesRepository } from './deleted/deleted-images.repository.js';
 import { DeletedImagesService } from './deleted/deleted-images.service.js';
 import { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
@@ -36,6 +38,8 @@ import { ImageMembersService } from './members/image-members.service.js';
   providers: [
     ImagesService,
     ImageDataService,
+    ImageCache,
+    ImageCacheService,
     ImageContentService,
     ImageStagingService,
     ImageImportsService,
@@ -63,6 +67,8 @@ import { ImageMembersService } from './members/image-members.service.js';
   exports: [
     ImageCopiesService,
     ImagesPolicy,
+    Policy,
+    ImageCacheService,
     DeletedImagesService,
     DeletedManifestsService,
     BuiltImagesService,

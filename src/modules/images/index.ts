@@ -5,6 +5,7 @@ export {
   ImageSignatureUnusableError,
 } from './content/content.errors.js';
 export { type ContentProbe, type ContentVerdict, ImageContentService } from './content/image-content.service.js';
+export { type CacheTarget, ImageCacheService, type ImageCacheState } from './cache/image-cache.service.js';
 export { ImageDataService, type ImageDownload, type ImageStore } from './data/image-data.service.js';
 export { ImageRestoreConflictError } from './deleted/deleted-images.errors.js';
 export { DeletedImagesService } from './deleted/deleted-images.service.js';
@@ -21,6 +22,7 @@ export {
   replaceProperties,
 } from './image-properties.js';
 export { ImageRemovalService } from './image-removal.service.js';
+export type { ImageRule } from './image-rules.js';
 export { hasData, IMAGE_STATUSES, type ImageStatus } from './image-status.js';
 export { ImageImportsService } from './imports/image-imports.service.js';
 export {
@@ -45,6 +47,7 @@ export {
   ImageGoneError,
   ImageIdTakenError,
   ImageMarkerNotFoundError,
+  ImageNotActiveError,
   ImageNotFoundError,
   ImageNotSharedError,
   ImageProtectedError,

@@ -18,7 +18,22 @@ afterAll(() => kiln?.stop());
 
 describe('versions', () => {
   const document = () => ({
-    versions: ['v2.15', 'v2.12', 'v2.11', 'v2.8', 'v2.7', 'v2.6', 'v2.5', 'v2.4', 'v2.1', 'v2.0'].map((id, index) => ({
+    versions: [
+      'v2.18',
+      'v2.16',
+      'v2.15',
+      'v2.14',
+      'v2.12',
+      'v2.11',
+      'v2.8',
+      'v2.7',
+      'v2.6',
+      'v2.5',
+      'v2.4',
+      'v2.2',
+      'v2.1',
+      'v2.0',
+    ].map((id, index) => ({
       id,
       status: index === 0 ? 'CURRENT' : 'SUPPORTED',
       links: [{ rel: 'self', href: `${kiln.url}/image/v2/` }],

@@ -1,17 +1,20 @@
 import { All, Controller, Get, HttpCode, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PublicAddress } from '../../shared/public-address.js';
-import { GLANCE_MOUNT } from '../glance.face.js';
+import { GLANCE_MOUNT, GlanceFace } from '../glance.face.js';
 import { versionsDocument } from './versions.js';
 
 /** What answers without a token: the versions, and whether the service is there. */
 @Controller(GLANCE_MOUNT)
 export class GlanceDiscoveryController {
-  constructor(private readonly address: PublicAddress) {}
+  constructor(
+    private readonly address: PublicAddress,
+    private readonly face: GlanceFace,
+  ) {}
 
   @Get('versions')
   versions(@Req() request: FastifyRequest) {
-    return versionsDocument(this.endpoint(request));
+    return versionsDocument(this.endpoint(request), this.face.minors);
   }
 
   @Get('healthcheck')
@@ -32,7 +35,7 @@ export class GlanceDiscoveryController {
   @All(['', '*'])
   @HttpCode(300)
   choices(@Req() request: FastifyRequest) {
-    return versionsDocument(this.endpoint(request));
+    return versionsDocument(this.endpoint(request), this.face.minors);
   }
 
   private endpoint(request: FastifyRequest): string {

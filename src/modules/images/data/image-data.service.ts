@@ -9,6 +9,7 @@ import type { ByteRange } from '../../../platform/object-store/object-store.js';
 import { ObjectStores } from '../../../platform/object-store/object-stores.js';
 import { ArtifactsService, type CompleteFile, WriteLeaseLostError } from '../../artifacts/index.js';
 import { Actor, Ledger, LimitExceededError } from '../../tenancy/index.js';
+import { ImageCache } from '../cache/image-cache.js';
 import { type ContentVerdict, ImageContentService } from '../content/image-content.service.js';
 import type { Image } from '../image.entity.js';
 import {
@@ -22,7 +23,6 @@ import {
 import { ImagesPolicy, type Sighting } from '../images.policy.js';
 import { ImagesRepository } from '../images.repository.js';
 import { WEB_STORE } from '../locations/image-location.js';
-import { ImageReader } from '../locations/image-reader.js';
 import type { UploadImage } from '../images.types.js';
 import { checkTransition, hasData } from '../image-status.js';
 
@@ -68,8 +68,8 @@ export class ImageDataService {
     private readonly images: ImagesRepository,
     private readonly policy: ImagesPolicy,
     private readonly artifacts: ArtifactsService,
+    private readonly cache: ImageCache,
     private readonly content: ImageContentService,
-    private readonly reader: ImageReader,
     private readonly objects: ObjectStores,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
@@ -138,7 +138,7 @@ export class ImageDataService {
     this.policy.checkDownload(actor, sighting);
     const { image } = sighting;
     if (!hasData(image.status) || image.sizeBytes === null) return { image, data: null };
-    return { image, data: { sizeBytes: image.sizeBytes, open: (range) => this.reader.open(image, prefer, range) } };
+    return { image, data: { sizeBytes: image.sizeBytes, open: (range) => this.cache.open(image, prefer, range) } };
   }
 
   /** Every store, the default one first; that of the web, which nothing is written to, last. */
