@@ -5,9 +5,10 @@ const MAY_USE = {
   tenancy: [],
   identity: ['tenancy'],
   keys: ['tenancy'],
-  metadefs: ['tenancy'],
   artifacts: ['tenancy'],
   images: ['tenancy', 'identity', 'keys', 'artifacts'],
+  // The table of rules, which images bring, speaks of metadata definitions too.
+  metadefs: ['tenancy', 'images'],
   recipes: ['tenancy', 'identity', 'keys', 'artifacts'],
   jobs: ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'recipes'],
   // Writes down what events of the others tell; nobody uses it but faces and the root.

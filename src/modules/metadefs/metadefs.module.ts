@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ImagesModule } from '../images/index.js';
 import { MetadefsLibraryService } from './library/metadefs-library.service.js';
 import { MetadefsPolicy } from './metadefs.policy.js';
 import { NamespaceAccess } from './namespaces/namespace-access.js';
@@ -11,6 +12,7 @@ import { MetadefPropertiesService } from './parts/properties.service.js';
 import { MetadefTagsService } from './parts/tags.service.js';
 
 @Module({
+  imports: [ImagesModule],
   providers: [
     NamespacesService,
     NamespacesRepository,

@@ -35,8 +35,8 @@ const SORT_COLUMNS: Readonly<Record<NamespaceSortKey, SortColumn>> = {
 
 /** Which namespaces a page draws from. */
 export interface NamespaceSelection {
-  /** Whose private ones; null: everybody's. */
-  readonly privateOf: string | null;
+  /** Whose private ones; without a project nobody's. */
+  readonly privateOf: { readonly projectId: string | null } | 'everybody';
   readonly visibility?: NamespaceVisibility;
   readonly resourceTypes?: readonly string[];
   readonly sort: SortTerm<NamespaceSortKey>;
@@ -110,7 +110,7 @@ export class NamespacesRepository {
           order.map(({ value }) => bindings.add(value(after))),
         ),
       );
-    const owner = privateOf === null ? [] : [`project_id = ${bindings.add(privateOf)}`];
+    const owner = privateOf === 'everybody' ? [] : [`project_id = ${bindings.add(privateOf.projectId)}`];
     const ordered = `ORDER BY ${keysetOrder(order)} LIMIT ${bindings.add(limit)}`;
     const branches = NAMESPACE_VISIBILITIES.filter((each) => visibility === undefined || each === visibility).map(
       (each) =>

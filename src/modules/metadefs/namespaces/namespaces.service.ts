@@ -103,15 +103,17 @@ export class NamespacesService {
     this.policy.check(actor, 'get_metadef_namespaces');
     this.policy.check(actor, 'list_metadef_resource_types');
     const page = await this.namespaces.page({
-      privateOf: actor.isAdmin ? null : actor.projectId!,
+      privateOf: this.policy.isAdmin(actor) ? 'everybody' : { projectId: actor.projectId },
       visibility: query.visibility,
       resourceTypes: query.resourceTypes,
       sort: query.sort[0]!,
       limit: query.limit,
       after: query.marker === undefined ? null : await this.findMarker(actor, query.marker),
     });
-    const associations = await this.associated.listOf(page.map(({ id }) => id));
-    return page.map((namespace) => ({ namespace, associations: associations.get(namespace.id)! }));
+    // As the reference does: an operator's rule may show less than the list holds.
+    const visible = page.filter((namespace) => this.policy.isVisible(actor, namespace));
+    const associations = await this.associated.listOf(visible.map(({ id }) => id));
+    return visible.map((namespace) => ({ namespace, associations: associations.get(namespace.id)! }));
   }
 
   /**
