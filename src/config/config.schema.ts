@@ -290,6 +290,17 @@ export const SETTINGS = {
     text,
     'YAML or JSON file of policy rules that go before the built-in ones: names and check strings, as oslo.policy has them.',
   ),
+  propertyProtectionFile: setting(
+    'KILN_PROPERTY_PROTECTION_FILE',
+    text,
+    'File of rules that keep image properties to some roles; unset: no property is protected.',
+  ),
+  propertyProtectionFormat: setting(
+    'KILN_PROPERTY_PROTECTION_FORMAT',
+    oneOf('roles', 'policies'),
+    'What the rules of that file name: roles, or policy rules.',
+    'roles',
+  ),
   tokenTtlSeconds: setting('KILN_TOKEN_TTL_SECONDS', integer(60, 31_536_000), 'Life of a token in seconds.', '3600'),
   rateLimit: setting(
     'KILN_RATE_LIMIT',

@@ -54,6 +54,7 @@ export class Config {
   readonly stores: readonly StoreConfig[];
   readonly bootstrapFile: string | undefined;
   readonly policyFile: string | undefined;
+  readonly propertyProtection: { readonly path: string | undefined; readonly format: 'roles' | 'policies' };
   readonly identity: { readonly tokenTtlSeconds: number };
   /** Requests a second and credential; undefined: no limit. */
   readonly rateLimit: number | undefined;
@@ -119,6 +120,7 @@ export class Config {
     this.stores = parsed.stores ?? [{ id: 'default', type: 'file', path: join(this.dataDir, 'objects') }];
     this.bootstrapFile = parsed.bootstrapFile;
     this.policyFile = parsed.policyFile;
+    this.propertyProtection = { path: parsed.propertyProtectionFile, format: parsed.propertyProtectionFormat! };
     this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds! };
     this.rateLimit = parsed.rateLimit;
     this.secretKey = parsed.secretKey;

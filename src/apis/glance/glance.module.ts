@@ -5,6 +5,8 @@ import { JobsModule } from '../../modules/jobs/index.js';
 import { MetadefsModule } from '../../modules/metadefs/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { CacheEnabledGuard, GlanceCacheController } from './cache/cache.controller.js';
+import { TenancyModule } from '../../modules/tenancy/index.js';
+import { GlanceActionsController } from './actions/actions.controller.js';
 import { GlanceImageDataController } from './data/image-data.controller.js';
 import { GlanceDiscoveryController } from './discovery/discovery.controller.js';
 import { GlanceFace } from './glance.face.js';
@@ -23,13 +25,16 @@ import { GlanceSchemasController } from './schemas/schemas.controller.js';
 import { GlanceStoresController } from './stores/stores.controller.js';
 import { GlanceTagsController } from './tags/tags.controller.js';
 import { GlanceTasksController } from './tasks/tasks.controller.js';
+import { GlanceUsageController } from './usage/usage.controller.js';
 
 /** The Image API v2 at `/image`. */
 @Module({
-  imports: [IdentityModule, ImagesModule, JobsModule, MetadefsModule],
+  imports: [IdentityModule, ImagesModule, JobsModule, MetadefsModule, TenancyModule],
   controllers: [
     GlanceImagesController,
     GlanceImageDataController,
+    GlanceActionsController,
+    GlanceUsageController,
     GlanceImportsController,
     GlanceTasksController,
     GlanceTagsController,

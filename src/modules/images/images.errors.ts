@@ -82,6 +82,14 @@ export class ImageFormatFixedError extends ForbiddenError {
   }
 }
 
+/** Only an image with data is taken out of use, or put back. */
+export class ImageActivationError extends ForbiddenError {
+  override readonly code = 'images.activation';
+  constructor(imageId: string, action: string, status: ImageStatus) {
+    super(`Image ${imageId} is ${status}; to ${action} it, it must be active or deactivated`, { imageId, status });
+  }
+}
+
 /** The image cannot change hands while its bytes are arriving. */
 export class ImageBusyError extends ConflictError {
   override readonly code = 'images.busy';
@@ -122,6 +130,14 @@ export class PropertyReservedError extends ForbiddenError {
   }
 }
 
+/** A property that the operator keeps to others. */
+export class PropertyProtectedError extends ForbiddenError {
+  override readonly code = 'images.property_protected';
+  constructor(name: string) {
+    super(`Property '${name.slice(0, 255)}' is protected`, { property: name });
+  }
+}
+
 /** A key or value that no property can have. */
 export class PropertyInvalidError extends InvalidError {
   override readonly code = 'images.property_invalid';
@@ -134,7 +150,7 @@ export class PropertyInvalidError extends InvalidError {
 export class ImageQuotaExceededError extends QuotaExceededError {
   override readonly code = 'images.quota_exceeded';
   constructor(what: 'properties' | 'tags' | 'members', limit: number, asked: number) {
-    super(`The limit of ${limit} ${what} on one image would be exceeded: there would be ${asked}`, {
+    super(`The limit of ${limit} ${what} on one image would be exceeded: there would be ${asked}. Remove some first`, {
       quantity: what,
       limit,
       used: asked,

@@ -1,10 +1,9 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { Config } from '../../config/config.js';
 import { ArtifactsModule } from '../artifacts/index.js';
-import { loadPolicy, Policy, TenancyModule } from '../tenancy/index.js';
 import { ImageCache } from './cache/image-cache.js';
 import { ImageCacheService } from './cache/image-cache.service.js';
+import { TenancyModule } from '../tenancy/index.js';
 import { DeletedImagesRepository } from './deleted/deleted-images.repository.js';
 import { DeletedImagesService } from './deleted/deleted-images.service.js';
 import { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
@@ -12,12 +11,13 @@ import { ImageImportsService } from './imports/image-imports.service.js';
 import { ImageImportsRepository } from './imports/image-imports.repository.js';
 import { ImageStagingService } from './imports/image-staging.service.js';
 import { Certificates } from './content/certificates.js';
+import { ImageActivationService } from './image-activation.service.js';
 import { ImageContentService } from './content/image-content.service.js';
 import { ImageDataService } from './data/image-data.service.js';
 import { Image } from './image.entity.js';
 import { ImageListRepository } from './image-list.repository.js';
 import { ImageRemovalService } from './image-removal.service.js';
-import { IMAGE_RULES } from './image-rules.js';
+import { ImageRulesModule } from './image-rules.module.js';
 import { ImagesPolicy } from './images.policy.js';
 import { ImagesRepository } from './images.repository.js';
 import { ImagesService } from './images.service.js';
@@ -34,9 +34,10 @@ import { ImageMembersRepository } from './members/image-members.repository.js';
 import { ImageMembersService } from './members/image-members.service.js';
 
 @Module({
-  imports: [TypeOrmModule.forFeature([Image, ImageMember]), TenancyModule, ArtifactsModule],
+  imports: [TypeOrmModule.forFeature([Image, ImageMember]), TenancyModule, ArtifactsModule, ImageRulesModule],
   providers: [
     ImagesService,
+    ImageActivationService,
     ImageDataService,
     ImageCache,
     ImageCacheService,
@@ -50,7 +51,6 @@ import { ImageMembersService } from './members/image-members.service.js';
     DeletedImagesService,
     DeletedImagesRepository,
     DeletedManifestsService,
-    { provide: Policy, useFactory: ({ policyFile }: Config) => loadPolicy(IMAGE_RULES, policyFile), inject: [Config] },
     ImageCopiesService,
     ImageLocationsRepository,
     ImageReader,
@@ -67,8 +67,9 @@ import { ImageMembersService } from './members/image-members.service.js';
   exports: [
     ImageCopiesService,
     ImagesPolicy,
-    Policy,
     ImageCacheService,
+    ImageRulesModule,
+    ImageActivationService,
     DeletedImagesService,
     DeletedManifestsService,
     BuiltImagesService,

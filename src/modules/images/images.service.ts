@@ -23,6 +23,7 @@ import {
   ImageQuotaExceededError,
   TagNotFoundError,
 } from './images.errors.js';
+import { PropertyProtections } from './protection/property-protections.js';
 import { ImagesPolicy, type Sighting } from './images.policy.js';
 import { type ImageChange, ImagesRepository } from './images.repository.js';
 import {
@@ -44,6 +45,7 @@ export class ImagesService {
     private readonly images: ImagesRepository,
     private readonly lists: ImageListRepository,
     private readonly policy: ImagesPolicy,
+    private readonly protections: PropertyProtections,
     private readonly removal: ImageRemovalService,
     private readonly artifacts: ArtifactsService,
     private readonly ledger: Ledger,
@@ -58,7 +60,7 @@ export class ImagesService {
    * @throws ImageIdTakenError the chosen id is or was in use
    * @throws LimitExceededError the owner has as many images as it may have
    * @throws ImageQuotaExceededError too many tags or properties
-   * @throws PropertyReservedError, PropertyInvalidError
+   * @throws PropertyReservedError, PropertyInvalidError, PropertyProtectedError
    */
   async create(actor: Actor, command: CreateImage): Promise<Image> {
     const projectId = command.projectId === undefined ? actor.projectId : command.projectId;
@@ -66,6 +68,7 @@ export class ImagesService {
     const properties = command.properties ?? {};
     this.policy.checkCreate(actor, { projectId, visibility });
     checkWritable(properties);
+    this.protections.checkCreate(actor, properties);
     checkPropertyCount(properties);
     const image = {
       id: command.id ?? newId(),
@@ -87,7 +90,7 @@ export class ImagesService {
       await this.record('image.created', actor, created);
       // Last, so that what every create of a project waits for is held only until the commit that follows.
       await this.ledger.reserve(projectId, 'images', 1);
-      return created;
+      return this.protections.shownTo(actor, created);
     });
   }
 
@@ -96,7 +99,7 @@ export class ImagesService {
     const sighting = isUuid(imageId, true) ? await this.images.find(imageId, actor.projectId) : null;
     if (!sighting) throw new ImageNotFoundError(imageId);
     this.policy.checkVisible(actor, sighting);
-    return sighting.image;
+    return this.protections.shownTo(actor, sighting.image);
   }
 
   /**
@@ -106,10 +109,12 @@ export class ImagesService {
    */
   async list(actor: Actor, query: ImageQuery): Promise<Image[]> {
     this.checkScope(actor, query);
+    if (!this.protections.mayFilter(actor, query.filter)) return [];
     if (this.policy.hidesListed) return this.listShown(actor, query);
     const after = query.marker === undefined ? undefined : await this.findMarker(actor, query);
     const { scope, filter, sort, limit } = query;
-    return this.lists.list({ viewer: this.policy.viewer(actor), scope, filter, sort, limit, after });
+    const page = await this.lists.list({ viewer: this.policy.viewer(actor), scope, filter, sort, limit, after });
+    return page.map((image) => this.protections.shownTo(actor, image));
   }
 
   /**
@@ -121,11 +126,15 @@ export class ImagesService {
   async *stream(actor: Actor, query: ImageStreamQuery): AsyncGenerator<Image, void, undefined> {
     this.checkScope(actor, query);
     const { scope, filter, sort } = query;
+    if (!this.protections.mayFilter(actor, filter)) return;
     const viewer = this.policy.viewer(actor);
     let after = query.marker === undefined ? undefined : await this.findMarker(actor, query);
     do {
       const chunk = await this.lists.list({ viewer, scope, filter, sort, limit: STREAM_CHUNK, after });
-      yield* this.policy.hidesListed ? chunk.filter((image) => this.policy.isListedVisible(actor, image)) : chunk;
+      const shown = this.policy.hidesListed
+        ? chunk.filter((image) => this.policy.isListedVisible(actor, image))
+        : chunk;
+      yield* shown.map((image) => this.protections.shownTo(actor, image));
       after = chunk.length === STREAM_CHUNK ? chunk.at(-1) : undefined;
     } while (after);
   }
@@ -140,19 +149,21 @@ export class ImagesService {
    * @throws ImageFormatFixedError a format of an image that is not `queued`
    * @throws ImageBusyError another owner while data arrives
    * @throws ImageQuotaExceededError too many tags or properties
-   * @throws PropertyReservedError, PropertyInvalidError
+   * @throws PropertyReservedError, PropertyInvalidError, PropertyProtectedError
    * @throws LimitExceededError the new owner has no room
    */
   update(actor: Actor, imageId: string, change: UpdateImage | ((image: Image) => UpdateImage)): Promise<Image> {
     return this.uow.run(async () => {
       const { image } = await this.lock(actor, imageId, 'change');
-      const command = typeof change === 'function' ? change(image) : change;
+      const shown = this.protections.shownTo(actor, image);
+      const wanted = typeof change === 'function' ? change(shown) : change;
+      const command = this.protections.checkChange(actor, image.properties, wanted);
       const columns = this.toColumns(actor, image, command);
-      if (Object.keys(columns).length === 0) return image;
+      if (Object.keys(columns).length === 0) return shown;
       if (columns.projectId !== undefined) await this.giveTo(image, columns.projectId);
       const changed = await this.images.update(image.id, columns);
       await this.record('image.updated', actor, changed, { changed: Object.keys(columns) });
-      return changed;
+      return this.protections.shownTo(actor, changed);
     });
   }
 

@@ -21,6 +21,9 @@ export {
   isReservedProperty,
   replaceProperties,
 } from './image-properties.js';
+export { ImageActivationService } from './image-activation.service.js';
+export { IMAGE_RULES, type ImageRule } from './image-rules.js';
+export { ImageRulesModule } from './image-rules.module.js';
 export { ImageRemovalService } from './image-removal.service.js';
 export type { ImageRule } from './image-rules.js';
 export { hasData, IMAGE_STATUSES, type ImageStatus } from './image-status.js';
@@ -38,6 +41,7 @@ export type { BegunImport, ImportResult, StoreChoice } from './imports/imports.t
 export { ImageStagingService } from './imports/image-staging.service.js';
 export {
   ImageActionForbiddenError,
+  ImageActivationError,
   ImageBusyError,
   ImageChangedError,
   ImageDeactivatedError,
@@ -57,6 +61,7 @@ export {
   MemberExistsError,
   MemberNotFoundError,
   PropertyInvalidError,
+  PropertyProtectedError,
   PropertyReservedError,
   TagNotFoundError,
   UnknownStoreError,

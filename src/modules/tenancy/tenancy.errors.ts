@@ -26,12 +26,17 @@ export class ProjectInUseError extends ConflictError {
   }
 }
 
+/** What becomes less by itself. */
+const UNDER_WAY: ReadonlySet<Quantity> = new Set(['uploads', 'running_jobs', 'queued_jobs']);
+
 /** A limit of the project would be exceeded; the one refusal that every face renders in its own words. */
 export class LimitExceededError extends QuotaExceededError {
   override readonly code = 'tenancy.limit_exceeded';
   constructor(quantity: Quantity, limit: number, used: number, requested: number) {
     super(
-      `The project's limit of ${limit} ${quantity} would be exceeded: ${used} in use, ${requested} more asked for`,
+      `The project's limit of ${limit} ${quantity} would be exceeded: ${used} in use, ${requested} more asked for. ` +
+        (UNDER_WAY.has(quantity) ? 'Try again when others have ended' : 'Delete what is not needed any more') +
+        ', or ask your operator for a higher limit',
       { quantity, limit, used, requested },
     );
   }

@@ -1,13 +1,14 @@
 /**
  * The minors whose calls are served, newest first: the first is CURRENT.
  *
- * Missing: 2.3 (deactivate), 2.10 (removal from stores), 2.13 (usage) and 2.17 (locations).
+ * Missing: 2.10 (removal from stores) and 2.17 (locations).
  */
 const MINOR_VERSIONS = [
   'v2.18',
   'v2.16',
   'v2.15',
   'v2.14',
+  'v2.13',
   'v2.12',
   'v2.11',
   'v2.8',
@@ -15,6 +16,7 @@ const MINOR_VERSIONS = [
   'v2.6',
   'v2.5',
   'v2.4',
+  'v2.3',
   'v2.2',
   'v2.1',
   'v2.0',

@@ -8,6 +8,7 @@ import { ImageRemovalService } from '../image-removal.service.js';
 import type { Image } from '../image.entity.js';
 import { ImageActionForbiddenError, ImageMarkerNotFoundError, ImageNotFoundError } from '../images.errors.js';
 import { ImagesPolicy } from '../images.policy.js';
+import { PropertyProtections } from '../protection/property-protections.js';
 import { ImagesRepository } from '../images.repository.js';
 import { ImageRegistrationRepository } from '../registration/image-registration.repository.js';
 import { ImageRestoreConflictError } from './deleted-images.errors.js';
@@ -22,6 +23,7 @@ export class DeletedImagesService {
     private readonly images: ImagesRepository,
     private readonly registrations: ImageRegistrationRepository,
     private readonly policy: ImagesPolicy,
+    private readonly protections: PropertyProtections,
     private readonly removal: ImageRemovalService,
     private readonly artifacts: ArtifactsService,
     private readonly ledger: Ledger,
@@ -31,7 +33,8 @@ export class DeletedImagesService {
 
   /** @throws ImageNotFoundError unknown, not deleted, purged, or another project's */
   async get(actor: Actor, imageId: string): Promise<Image> {
-    return this.checkSeen(actor, imageId, isUuid(imageId) ? await this.deleted.find(imageId) : null);
+    const image = this.checkSeen(actor, imageId, isUuid(imageId) ? await this.deleted.find(imageId) : null);
+    return this.protections.shownTo(actor, image);
   }
 
   /** As `get`, for whoever is about to restore or purge it. @throws ImageNotFoundError, ImageForbiddenError */
@@ -44,13 +47,18 @@ export class DeletedImagesService {
   /** At most `limit` images. @throws ImageActionForbiddenError, ImageMarkerNotFoundError */
   async list(actor: Actor, query: DeletedImageQuery, limit: number): Promise<Image[]> {
     this.checkScope(actor, query.projectId);
-    return this.deleted.page(query, limit, await this.marker(query));
+    if (!this.protections.mayFilter(actor, query.filter)) return [];
+    const page = await this.deleted.page(query, limit, await this.marker(query));
+    return page.map((image) => this.protections.shownTo(actor, image));
   }
 
   /** Every image of the list, read as it is consumed. @throws ImageActionForbiddenError, ImageMarkerNotFoundError */
   async *stream(actor: Actor, query: DeletedImageQuery): AsyncGenerator<Image> {
     this.checkScope(actor, query.projectId);
-    yield* this.deleted.stream(query, await this.marker(query));
+    if (!this.protections.mayFilter(actor, query.filter)) return;
+    for await (const image of this.deleted.stream(query, await this.marker(query))) {
+      yield this.protections.shownTo(actor, image);
+    }
   }
 
   /**
@@ -74,7 +82,7 @@ export class DeletedImagesService {
       const restored = await this.deleted.restore(Object.assign(image, link));
       await this.record('image.restored', actor, restored);
       await this.ledger.reserve(restored.projectId, 'images', 1);
-      return restored;
+      return this.protections.shownTo(actor, restored);
     });
   }
 

@@ -14,6 +14,7 @@ import { type Actor, Ledger } from '../../tenancy/index.js';
 import type { Image } from '../image.entity.js';
 import { checkPropertyCount, checkWritable } from '../image-properties.js';
 import { ImagesPolicy } from '../images.policy.js';
+import { PropertyProtections } from '../protection/property-protections.js';
 import { ImagesRepository } from '../images.repository.js';
 import { ImagesService } from '../images.service.js';
 import type { ImageProperties, UpdateImage } from '../images.types.js';
@@ -59,6 +60,7 @@ export class ImageRegistrationService implements OnModuleInit {
     private readonly images: ImagesRepository,
     private readonly registrations: ImageRegistrationRepository,
     private readonly policy: ImagesPolicy,
+    private readonly protections: PropertyProtections,
     private readonly artifacts: ArtifactsService,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
@@ -82,6 +84,7 @@ export class ImageRegistrationService implements OnModuleInit {
     if (link === null) return this.service.create(actor, { name, properties, visibility: 'private' });
     this.policy.checkCreate(actor, { projectId: actor.projectId, visibility: 'private' });
     checkWritable(properties);
+    this.protections.checkCreate(actor, properties);
     checkPropertyCount(properties);
     const projectId = actor.projectId!;
     return this.withManifest(projectId, link, async (manifest) => {
@@ -106,7 +109,7 @@ export class ImageRegistrationService implements OnModuleInit {
       await this.record('image.created', actor, image);
       const active = await this.complete(actor, image, manifest);
       await this.ledger.reserve(projectId, 'images', 1);
-      return active;
+      return this.protections.shownTo(actor, active);
     });
   }
 
@@ -130,7 +133,7 @@ export class ImageRegistrationService implements OnModuleInit {
       if (isSameLink(locked, link)) return changed;
       checkLinkable(locked);
       await this.registrations.markRegistered(imageId);
-      return this.complete(actor, locked, manifest);
+      return this.protections.shownTo(actor, await this.complete(actor, locked, manifest));
     });
   }
 

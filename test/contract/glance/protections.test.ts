@@ -1,0 +1,115 @@
+// Property protections as the Image API v2 reference and Glance 25.1 have them.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RunningKiln, startKiln } from '../../support/kiln.js';
+import { type Client, clients } from './wire.js';
+
+const RULES = `
+[^x_secret]
+create = admin
+read = admin
+update = admin
+delete = admin
+
+[^x_fixed]
+create = member
+read = @
+update = admin
+delete = admin
+
+[.*]
+create = @
+read = @
+update = @
+delete = @
+`;
+
+let folder: string;
+let kiln: RunningKiln;
+let root: Client;
+let alice: Client;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'kiln-protections-'));
+  const file = join(folder, 'protections.conf');
+  await writeFile(file, RULES);
+  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_PROPERTY_PROTECTION_FILE: file } });
+  ({ root, alice } = await clients(kiln));
+});
+
+afterAll(async () => {
+  await kiln?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const of = (...answers: { status: number }[]): number[] => answers.map(({ status }) => status);
+const add = (path: string, value = 'v') => ({ op: 'add', path, value });
+
+/** An image of alice's with a property that the administrator put on it. */
+async function withSecret(): Promise<string> {
+  const { id } = await alice.create({ name: 'kept', colour: 'red', x_fixed: '1' });
+  expect(of(await root.patch(id, [add('/x_secret', 'hush')]))).toEqual([200]);
+  return id;
+}
+
+describe('a property that one may not read', () => {
+  it('is in no answer and found by no filter', async () => {
+    const id = await withSecret();
+
+    expect((await root.show(id)).body).toMatchObject({ x_secret: 'hush' });
+    const answers = [
+      (await alice.show(id)).body,
+      (await alice.patch(id, [add('/colour', 'blue')])).body,
+      ...(await alice.ask('GET', '/v2/images')).body.images,
+    ];
+    for (const image of answers) expect(image).not.toHaveProperty('x_secret');
+    expect((await alice.show(id)).body).toMatchObject({ colour: 'blue', x_fixed: '1' });
+    expect(await alice.names('x_secret=hush')).toEqual([]);
+    expect(await root.names('x_secret=hush')).toContain('kept');
+  });
+
+  it('cannot be told from a missing one by a patch, and survives it', async () => {
+    const id = await withSecret();
+    const operations = (name: string) => [
+      { op: 'replace', path: name, value: 'x' },
+      { op: 'remove', path: name },
+      add(name),
+    ];
+
+    const hidden = await Promise.all(operations('/x_secret').map((operation) => alice.patch(id, [operation])));
+    const missing = await Promise.all(operations('/x_secret_none').map((operation) => alice.patch(id, [operation])));
+
+    expect(of(...hidden)).toEqual([409, 409, 403]);
+    expect(of(...missing)).toEqual([409, 409, 403]);
+    expect((await root.show(id)).body).toMatchObject({ x_secret: 'hush' });
+  });
+
+  it('survives when another API replaces all of them', async () => {
+    const id = await withSecret();
+    const url = `${kiln.url}/apis/ims/v3/images/${id}`;
+    const headers = { 'x-auth-token': alice.token, 'content-type': 'application/json' };
+
+    const shown = (await (await fetch(url, { headers })).json()) as { metadata: Record<string, string> };
+    const metadata = { operation: 'remove', key: 'x_secret' };
+    await fetch(url, { method: 'PATCH', headers, body: JSON.stringify({ metadata }) });
+
+    expect(shown.metadata).not.toHaveProperty('x_secret');
+    expect((await root.show(id)).body).toMatchObject({ x_secret: 'hush' });
+  });
+});
+
+describe('a property that one may only read', () => {
+  it('is shown, and neither changed nor removed', async () => {
+    const id = await withSecret();
+
+    expect(of(await alice.patch(id, [add('/x_fixed', '2')]))).toEqual([403]);
+    expect(of(await alice.patch(id, [{ op: 'remove', path: '/x_fixed' }]))).toEqual([403]);
+    expect((await alice.show(id)).body).toMatchObject({ x_fixed: '1' });
+  });
+});
+
+it('refuses to make an image with a property that one may not create', async () => {
+  expect(of(await alice.ask('POST', '/v2/images', { x_secret: 'mine' }))).toEqual([403]);
+});
