@@ -7,15 +7,22 @@ import findMyWay, { type HTTPMethod } from 'find-my-way';
 export class RouteTable {
   private readonly router = findMyWay({ ignoreTrailingSlash: false, maxParamLength: 5_000 });
   private readonly methods = new Set<HTTPMethod>();
+  private readonly added: { method: string; path: string }[] = [];
 
   /** Call before any route is added. */
   watch(instance: FastifyInstance): void {
     instance.addHook('onRoute', (route) => {
       for (const method of [route.method].flat() as HTTPMethod[]) {
         this.methods.add(method);
+        this.added.push({ method, path: route.url });
         if (!this.router.hasRoute(method, route.url)) this.router.on(method, route.url, () => undefined);
       }
     });
+  }
+
+  /** Every route, in the order in which they were added. */
+  all(): readonly { readonly method: string; readonly path: string }[] {
+    return this.added;
   }
 
   /** The methods that a path has, sorted; empty for an unknown path. */
