@@ -40,6 +40,8 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'PUT /v2/images/:imageId/members/:member': image('modify_member'),
   'DELETE /v2/images/:imageId/members/:member': image('delete_member'),
 
+  'DELETE /v2/stores/:storeId/:imageId': image('delete_image_location'),
+
   'GET /v2/tasks': action('tasks_api_access'),
   'POST /v2/tasks': action('tasks_api_access'),
   'GET /v2/tasks/:taskId': action('tasks_api_access'),

@@ -181,6 +181,8 @@ const IMAGE_RECIPES: Readonly<Record<string, Recipe>> = {
     refusal: unless(['queued'], 409),
   },
   'GET /v2/images/:imageId/tasks': { ok: 200 },
+  // The only copy stays: that is looked at last.
+  'DELETE /v2/stores/:storeId/:imageId': { ok: 403, own: true, refusal: unless(['active'], 409) },
   'POST /v2/images/:imageId/actions/deactivate': {
     ok: 204,
     own: true,
@@ -355,6 +357,13 @@ async function make(thing: Thing): Promise<string> {
       original,
     ],
   );
+  if (filled) {
+    await database.run(
+      `INSERT INTO image_copies (image_id, store_id, stored_file_id)
+       SELECT $1, store_id, stored_file_id FROM image_copies WHERE image_id = $2`,
+      [id, original],
+    );
+  }
   for (const status of MEMBERS) {
     await database.run(
       'INSERT INTO image_members (image_id, member, status, image_created_at) SELECT id, $2, $3, created_at FROM images WHERE id = $1',
@@ -451,6 +460,7 @@ describe('a route on an image', () => {
         const walks = Object.entries(callers).map(async ([who, caller]) => {
           const filled = path
             .replace(':imageId', await make(thing))
+            .replace(':storeId', 'default')
             .replace(':tag', 'there')
             .replace(':member', caller?.memberAsked ?? PROJECTS.accepted);
           const answer = await send(who, method, filled, { body: recipe.body?.(), headers: recipe.headers });

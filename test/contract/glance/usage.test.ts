@@ -82,7 +82,7 @@ describe('the usage of a project', () => {
         headers: { 'x-auth-token': tim.token, 'content-type': 'application/octet-stream' },
         body: new Blob([Buffer.alloc(2 * MEBIBYTE)]).stream(),
         duplex: 'half',
-      } as RequestInit).then(({ status }) => status);
+      }).then(({ status }) => status);
 
     const statuses = await Promise.all(
       images.map(({ id }, index) => (index % 3 === 0 ? streamed : announced)(id, index % 2 ? kiln : beside)),
