@@ -42,6 +42,14 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
 
   'DELETE /v2/stores/:storeId/:imageId': image('delete_image_location'),
 
+  'GET /v2/cache': action('cache_list'),
+  'DELETE /v2/cache': action('cache_delete'),
+  'PUT /v2/cache/:imageId': image('cache_image'),
+  'DELETE /v2/cache/:imageId': image('cache_delete'),
+  'POST /v2/cache/clean': action('cache_clean'),
+  'POST /v2/cache/prune': action('cache_prune'),
+  'GET /v2/cache/nodes/:imageId': action('cache_list'),
+
   'GET /v2/tasks': action('tasks_api_access'),
   'POST /v2/tasks': action('tasks_api_access'),
   'GET /v2/tasks/:taskId': action('tasks_api_access'),

@@ -25,7 +25,6 @@ export { ImageActivationService } from './image-activation.service.js';
 export { IMAGE_RULES, type ImageRule } from './image-rules.js';
 export { ImageRulesModule } from './image-rules.module.js';
 export { ImageRemovalService } from './image-removal.service.js';
-export type { ImageRule } from './image-rules.js';
 export { hasData, IMAGE_STATUSES, type ImageStatus } from './image-status.js';
 export { ImageImportsService } from './imports/image-imports.service.js';
 export {

@@ -181,6 +181,8 @@ const IMAGE_RECIPES: Readonly<Record<string, Recipe>> = {
     refusal: unless(['queued'], 409),
   },
   'GET /v2/images/:imageId/tasks': { ok: 200 },
+  'PUT /v2/cache/:imageId': { ok: 202, refusal: unless(['active'], 400) },
+  'DELETE /v2/cache/:imageId': { ok: 204 },
   // The only copy stays: that is looked at last.
   'DELETE /v2/stores/:storeId/:imageId': { ok: 403, own: true, refusal: unless(['active'], 409) },
   'POST /v2/images/:imageId/actions/deactivate': {
@@ -221,6 +223,9 @@ const IMAGE_RECIPES: Readonly<Record<string, Recipe>> = {
 const OTHER_RECIPES: Readonly<Record<string, Recipe>> = {
   'GET /v2/images': { ok: 200 },
   'POST /v2/images': { body: () => ({}), ok: 201 },
+  'POST /v2/cache/clean': { ok: 200 },
+  'POST /v2/cache/prune': { ok: 200 },
+  'GET /v2/cache/nodes/:imageId': { ok: 409 },
   'GET /v2/tasks': { ok: 200 },
   'POST /v2/tasks': {
     body: () => ({
