@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type Type } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { HealthChecks } from '../../common/health.js';
 import { Config } from '../../config/config.js';
+import { SecretsModule } from '../../platform/secrets/secrets.module.js';
 import { ArtifactsModule } from '../artifacts/index.js';
 import { ImagesModule } from '../images/index.js';
 import { KeysModule } from '../keys/index.js';
@@ -33,7 +34,15 @@ const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSi
 
 /** What users do with jobs. Needs no builder. */
 @Module({
-  imports: [TypeOrmModule.forFeature([Job]), TenancyModule, ArtifactsModule, KeysModule, RecipesModule, ImagesModule],
+  imports: [
+    TypeOrmModule.forFeature([Job]),
+    TenancyModule,
+    ArtifactsModule,
+    KeysModule,
+    RecipesModule,
+    ImagesModule,
+    SecretsModule,
+  ],
   providers: [
     ...INTERNALS,
     JobsRepository,
@@ -63,7 +72,7 @@ export class JobExecutionModule {
   static with(builders: Type | DynamicModule): DynamicModule {
     return {
       module: JobExecutionModule,
-      imports: [builders, JobsModule, TenancyModule, ArtifactsModule, ImagesModule],
+      imports: [builders, JobsModule, TenancyModule, ArtifactsModule, ImagesModule, SecretsModule],
       providers: [
         JobRunner,
         ImportSources,

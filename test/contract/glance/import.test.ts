@@ -35,6 +35,7 @@ beforeAll(async () => {
       KILN_STORES: JSON.stringify(
         ['fast', 'archive', 'spare'].map((id) => ({ id, type: 'file', path: join(folder, id) })),
       ),
+      KILN_GLANCE_REGIONS: JSON.stringify({ RegionTwo: { public: `http://${web.host}/two` } }),
       KILN_IMPORT_INJECT_PROPERTIES: '{"from_import":"yes"}',
     },
     bootstrap: {
@@ -413,6 +414,61 @@ describe('glance-download', () => {
       os_distro: 'debian',
     });
     expect(done.secret).toBeUndefined();
+  });
+
+  /** An image of another region, which shows it to whoever has this token. */
+  function remoteImage(token: string, data: Buffer, changes: object = {}): string {
+    const id = randomUUID();
+    const record = { id, status: 'active', disk_format: 'raw', container_format: 'bare', os_type: 'linux', ...changes };
+    const shown = (path: string, body: string | Buffer) =>
+      web.page(path, ({ headers }, reply) => {
+        if (headers['x-auth-token'] === token) reply.end(body);
+        else reply.writeHead(404).end();
+      });
+    shown(`/two/v2/images/${id}`, JSON.stringify(record));
+    shown(`/two/v2/images/${id}/file`, data);
+    return id;
+  }
+
+  it('asks another region with the token of whoever asked, and keeps that no longer than needed', async () => {
+    const data = randomBytes(1000);
+    const remote = remoteImage(alice.token, data, { os_hash_algo: 'sha512', os_hash_value: digest('sha512', data) });
+    const image = await alice.create(RAW);
+
+    const method = { name: 'glance-download', glance_region: 'RegionTwo', glance_image_id: remote };
+    expect((await imported(alice, image.id, { method })).status).toBe(202);
+
+    expect(await settled(alice, image.id)).toMatchObject({
+      status: 'active',
+      checksum: digest('md5', data),
+      os_type: 'linux',
+    });
+    const { rows } = await database.query('SELECT sealed_token, input::text FROM jobs WHERE image_id = $1', [image.id]);
+    expect(rows).toEqual([{ sealed_token: null, input: expect.not.stringContaining(alice.token) }]);
+  });
+
+  it.each([
+    ['that its region shows to somebody else', () => remoteImage('another token', randomBytes(5)), 'public'],
+    ['without data', () => remoteImage(alice.token, randomBytes(5), { status: 'queued' }), 'public'],
+    [
+      'that comes out different from what its region says',
+      () => remoteImage(alice.token, randomBytes(5), { os_hash_algo: 'sha512', os_hash_value: 'ab'.repeat(64) }),
+      'public',
+    ],
+    ['of an interface that its region does not have', () => remoteImage(alice.token, randomBytes(5)), 'admin'],
+  ])('fails for an image of another region %s', async (_what, remote, serviceInterface) => {
+    const image = await alice.create(RAW);
+    const method = {
+      name: 'glance-download',
+      glance_region: 'RegionTwo',
+      glance_image_id: remote(),
+      glance_service_interface: serviceInterface,
+    };
+
+    expect((await imported(alice, image.id, { method })).status).toBe(202);
+
+    expect(await settled(alice, image.id)).toMatchObject({ status: 'queued' });
+    expect(await tasksOf(alice, image.id)).toMatchObject([{ status: 'failure' }]);
   });
 
   it.each([

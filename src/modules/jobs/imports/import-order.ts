@@ -49,3 +49,8 @@ export function toAsker({ id, name, projectId, projectName, roles }: Actor): Ask
 export function askerOf({ asker }: ImportOrder): Actor {
   return Actor.user(asker);
 }
+
+/** What the sealed token of a job belongs to. */
+export function tokenContext(jobId: string): string {
+  return `job ${jobId}`;
+}

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { UnavailableError } from '../../../common/errors.js';
 import { Config } from '../../../config/config.js';
+import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { ArtifactsService, type ByteProbe, type CompleteFile } from '../../artifacts/index.js';
 import { ImageContentService, ImageImportsService, type ImportResult } from '../../images/index.js';
 import type { Image } from '../../images/index.js';
 import { LimitExceededError } from '../../tenancy/index.js';
 import type { JobRun } from '../execution/job-run.js';
 import { JobWork } from '../execution/job-work.js';
-import { askerOf, type ImportOrder, orderOf } from './import-order.js';
+import { askerOf, type ImportOrder, orderOf, tokenContext } from './import-order.js';
 import { type ConvertedData, ImageConverter } from './image-converter.js';
 import { type ImportSource, ImportSources } from './import-sources.js';
 import { ImportSourceError, NoStoreWorkedError, SourceUnreadableError } from './imports.errors.js';
@@ -47,6 +48,7 @@ export class ImportWork extends JobWork {
     private readonly content: ImageContentService,
     private readonly converter: ImageConverter,
     private readonly artifacts: ArtifactsService,
+    private readonly secrets: SecretBox,
     private readonly config: Config,
   ) {
     super();
@@ -71,7 +73,9 @@ export class ImportWork extends JobWork {
     const { method } = order;
     if (method.name === 'web-download') return this.sources.web(method.uri);
     if (method.name !== 'glance-download') throw new TypeError(`${method.name} has no source of its own`);
-    return this.sources.image(askerOf(order), { ...method, token: null }, run.signal);
+    const { id, sealedToken } = run.job;
+    const token = sealedToken === null ? null : await this.secrets.open(sealedToken, tokenContext(id));
+    return this.sources.image(askerOf(order), { ...method, token }, run.signal);
   }
 
   private async copy(importing: Import): Promise<void> {

@@ -6,6 +6,7 @@ import { Config, type ImportMethod } from '../../../config/config.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { EgressClient } from '../../../platform/egress/egress-client.js';
 import { Outbox } from '../../../platform/events/outbox.js';
+import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { type CreateImage, type Image, ImageImportsService, ImagesService } from '../../images/index.js';
 import { type Actor, Ledger, LimitExceededError, NotPermittedError } from '../../tenancy/index.js';
 import { JobEndings } from '../job-endings.js';
@@ -14,7 +15,7 @@ import type { Job, JobInput } from '../job.entity.js';
 import { hasEnded } from '../job-state.js';
 import { JobsRepository } from '../jobs.repository.js';
 import type { JobCause } from '../jobs.types.js';
-import { type ImportOrder, type ImportSourceOrder, toAsker } from './import-order.js';
+import { type ImportOrder, type ImportSourceOrder, toAsker, tokenContext } from './import-order.js';
 import { ImportArgumentError, ImportMethodError } from './imports.errors.js';
 import type { ImportImage } from './imports.types.js';
 
@@ -27,6 +28,12 @@ const STALLED: JobCause = {
 };
 const DELETED: JobCause = { code: 'image.deleted', message: 'The image was deleted while it was imported.' };
 
+/** What a task is made with before the transaction that accepts it. */
+interface NewTask {
+  readonly id: string;
+  readonly sealedToken: Buffer | null;
+}
+
 /** Begins imports, and ends those whose images go. Running them is `ImportWork`'s. */
 @Injectable()
 export class ImportsService implements OnModuleInit {
@@ -37,6 +44,7 @@ export class ImportsService implements OnModuleInit {
     private readonly images: ImagesService,
     private readonly imports: ImageImportsService,
     private readonly egress: EgressClient,
+    private readonly secrets: SecretBox,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
@@ -71,7 +79,8 @@ export class ImportsService implements OnModuleInit {
   async start(actor: Actor, imageId: string, command: ImportImage): Promise<Job | null> {
     const method = this.offered(command.method);
     await this.checkRoom(actor, method);
-    return this.uow.run(() => this.accept(actor, imageId, method, command));
+    const task = await this.newTask(method, command);
+    return this.uow.run(() => this.accept(actor, imageId, method, command, task));
   }
 
   /**
@@ -82,9 +91,10 @@ export class ImportsService implements OnModuleInit {
   async createAndStart(actor: Actor, image: CreateImage, command: ImportImage): Promise<Job> {
     const method = this.offered(command.method);
     await this.checkRoom(actor, method);
+    const task = await this.newTask(method, command);
     return this.uow.run(async () => {
       const { id } = await this.images.create(actor, image);
-      return (await this.accept(actor, id, method, command))!;
+      return (await this.accept(actor, id, method, command, task))!;
     });
   }
 
@@ -107,11 +117,23 @@ export class ImportsService implements OnModuleInit {
     }
   }
 
-  private async accept(actor: Actor, imageId: string, method: ImportMethod, command: ImportImage): Promise<Job | null> {
-    const jobId = newId();
+  /** The token goes with the job, sealed, only where another region must be asked. */
+  private async newTask(method: ImportMethod, { region, token }: ImportImage): Promise<NewTask> {
+    const id = newId();
+    const needed = method === 'glance-download' && region !== this.config.region && token !== undefined;
+    return { id, sealedToken: needed ? await this.secrets.seal(token, tokenContext(id)) : null };
+  }
+
+  private async accept(
+    actor: Actor,
+    imageId: string,
+    method: ImportMethod,
+    command: ImportImage,
+    task: NewTask,
+  ): Promise<Job | null> {
     const begun = await this.imports.begin(actor, imageId, {
       method,
-      taskId: jobId,
+      taskId: task.id,
       stores: command.stores,
       checkArguments: () => checkArguments(command),
       breakLock: (taskId) => this.breakLock(taskId),
@@ -129,10 +151,11 @@ export class ImportsService implements OnModuleInit {
       asker: toAsker(actor),
       ...(command.legacy ? { legacy: command.legacy } : {}),
     };
-    return this.insert(actor, jobId, command.face, begun.image, order);
+    return this.insert(actor, task, command.face, begun.image, order);
   }
 
-  private async insert(actor: Actor, id: string, face: string, image: Image, order: ImportOrder): Promise<Job> {
+  private async insert(actor: Actor, task: NewTask, face: string, image: Image, order: ImportOrder): Promise<Job> {
+    const { id, sealedToken } = task;
     const projectId = actor.projectId ?? image.projectId;
     if (projectId === null) throw new NotPermittedError('images:import without a project');
     await this.ledger.reserve(projectId, 'queued_jobs', 1);
@@ -145,6 +168,7 @@ export class ImportsService implements OnModuleInit {
       imageId: image.id,
       input: order as unknown as JobInput,
       requestId: currentRequestId(),
+      sealedToken,
     });
     const data = { jobType: job.jobType, imageId: image.id };
     await this.outbox.record(
