@@ -27,6 +27,7 @@ import { ImageRegistrationRepository } from './registration/image-registration.r
 import { ImageRegistrationService } from './registration/image-registration.service.js';
 import { ImageCopiesService } from './locations/image-copies.service.js';
 import { ImageLocationsRepository } from './locations/image-locations.repository.js';
+import { ImageLocationsService } from './locations/image-locations.service.js';
 import { ImageReader } from './locations/image-reader.js';
 import { WebReader } from './locations/web-reader.js';
 import { ImageMember } from './members/image-member.entity.js';
@@ -53,6 +54,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     DeletedManifestsService,
     ImageCopiesService,
     ImageLocationsRepository,
+    ImageLocationsService,
     ImageReader,
     WebReader,
     ImagesPolicy,
@@ -65,6 +67,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageManifestsService,
   ],
   exports: [
+    ImageLocationsService,
     ImageCopiesService,
     ImagesPolicy,
     ImageCacheService,

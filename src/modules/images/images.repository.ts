@@ -204,6 +204,28 @@ export class ImagesRepository {
     );
   }
 
+  /** Makes a locked image `active` whose bytes are at places that were noted before. */
+  setPlaced(
+    id: string,
+    placed: {
+      readonly stores: readonly string[];
+      readonly sizeBytes: number | null;
+      readonly digests: { readonly md5: string | null; readonly hashValue: string } | null;
+    },
+  ): Promise<Image> {
+    return this.write(
+      [
+        `status = 'active'`,
+        'store_ids = $2',
+        'size_bytes = $3',
+        'md5 = coalesce(md5, $4)',
+        'hash_value = coalesce(hash_value, $5)',
+        `hash_algorithm = CASE WHEN coalesce(hash_value, $5) IS NULL THEN NULL ELSE 'sha512' END`,
+      ],
+      [id, placed.stores, placed.sizeBytes, placed.digests?.md5 ?? null, placed.digests?.hashValue ?? null],
+    );
+  }
+
   /** Images that wait for bytes which nobody sends any more, longest waiting first. */
   findAbandonedUploads(limit: number): Promise<{ id: string; uploadFileId: string }[]> {
     return this.database.query(

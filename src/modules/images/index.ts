@@ -89,6 +89,8 @@ export {
   type Visibility,
 } from './images.types.js';
 export { ImageCopiesService } from './locations/image-copies.service.js';
+export { ImageLocationsService, type ShownLocation } from './locations/image-locations.service.js';
+export type { GivenLocation, LocationChange, ValidationData } from './locations/location-changes.js';
 export { WEB_STORE } from './locations/image-location.js';
 export { ImageMember } from './members/image-member.entity.js';
 export { ImageMembersService } from './members/image-members.service.js';

@@ -79,9 +79,14 @@ export function toImageQuery(parameters: Parameters): ImageQuery {
 }
 
 /** A page on the wire, with the links by which clients walk the list. */
-export function presentImagePage(images: readonly Image[], parameters: Parameters, limit: number) {
+export function presentImagePage(
+  images: readonly Image[],
+  parameters: Parameters,
+  limit: number,
+  present: (image: Image) => object = (image) => presentImage(image),
+) {
   return {
-    images: images.map(presentImage),
+    images: images.map((image) => present(image)),
     ...pageLinks('/v2/images', parameters, images, limit),
     schema: '/v2/schemas/images',
   };

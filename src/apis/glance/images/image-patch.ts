@@ -1,7 +1,14 @@
 import { ConflictError, ForbiddenError } from '../../../common/errors.js';
-import { type Image, isReservedProperty, type UpdateImage } from '../../../modules/images/index.js';
+import {
+  type GivenLocation,
+  type Image,
+  isReservedProperty,
+  type LocationChange,
+  type UpdateImage,
+} from '../../../modules/images/index.js';
 import { isJsonObject } from '../../shared/json-body.js';
 import { AttributeReadOnlyError, AttributeReservedError, RequestInvalidError } from '../glance.errors.js';
+import { readLocation } from './location-value.js';
 import { checkAttribute, isBaseAttribute, isReserved, isWritable, READ_ONLY, WRITABLE } from './image-attributes.js';
 
 const MEDIA_TYPE = /^application\/openstack-images-v2\.([01])-json-patch$/;
@@ -20,6 +27,8 @@ export interface PatchOperation {
   readonly operation: 'add' | 'replace' | 'remove';
   readonly name: string;
   readonly value?: unknown;
+  /** Of a place among `locations`; null: the end. */
+  readonly position?: number | null;
 }
 
 /** A property that is not there, or (in the older dialect) is. */
@@ -47,12 +56,17 @@ export function patchDialect(contentType: string | undefined): PatchDialect | nu
  * @throws RequestInvalidError it is no list of such changes, or a value breaks its schema
  * @throws AttributeReadOnlyError, AttributeReservedError, AttributeNotRemovableError
  */
-export function parsePatch(body: unknown, dialect: PatchDialect): PatchOperation[] {
+export function parsePatch(
+  body: unknown,
+  dialect: PatchDialect,
+  { locations = false }: { readonly locations?: boolean } = {},
+): PatchOperation[] {
   if (!Array.isArray(body)) throw new RequestInvalidError('Request body must be a JSON array of operation objects.');
   return body.map((change) => {
     if (!isJsonObject(change)) throw new RequestInvalidError('Operations must be JSON objects.');
     const { operation, pointer } = dialect === 'v2.1' ? readDraft10(change) : readDraft4(change);
     const name = readPointer(pointer);
+    if (name === 'locations' && locations) return readLocationChange(operation, pointer as string, change);
     checkTarget(operation, name);
     if (operation === 'remove') return { operation, name };
     if (!Object.hasOwn(change, 'value')) {
@@ -72,6 +86,7 @@ export function toUpdateImage(patch: readonly PatchOperation[], image: Image, di
   const properties = new Map(Object.entries(image.properties));
   const touched = new Set<string>();
   for (const { operation, name, value } of patch) {
+    if (name === 'locations') continue;
     if (isWritable(name)) {
       if (operation === 'add' && dialect === 'v2.0') throw exists(name);
       attributes[WRITABLE[name]] = value;
@@ -90,6 +105,17 @@ export function toUpdateImage(patch: readonly PatchOperation[], image: Image, di
     setProperties: Object.fromEntries([...properties].filter(([name]) => touched.has(name))),
     removeProperties: [...touched].filter((name) => !properties.has(name)),
   };
+}
+
+/** What the changes make of the places of an image, which is not among its attributes. */
+export function toLocationChanges(patch: readonly PatchOperation[]): LocationChange[] {
+  return patch
+    .filter(({ name }) => name === 'locations')
+    .map(({ operation, value, position = null }) => {
+      if (operation === 'remove') return { kind: operation, position };
+      if (operation === 'replace') return { kind: operation, locations: value as GivenLocation[] };
+      return { kind: operation, position, location: value as GivenLocation };
+    });
 }
 
 const exists = (name: string) => new PropertyConflictError(`Property ${name} already present.`, { attribute: name });
@@ -112,6 +138,24 @@ function readDraft4(change: Record<string, unknown>) {
   }
   const operation = operations[0]!;
   return { operation, pointer: change[operation] };
+}
+
+function readLocationChange(
+  operation: PatchOperation['operation'],
+  pointer: string,
+  change: Record<string, unknown>,
+): PatchOperation {
+  const [, at, ...deeper] = pointer.replace(/^\/+/, '').split('/');
+  if (deeper.length > 0 || (at === undefined) !== (operation === 'replace')) {
+    throw new RequestInvalidError(`Invalid JSON pointer for this resource: "${pointer.slice(0, 300)}".`);
+  }
+  if (at !== undefined && !/^(-|\d{1,6})$/.test(at)) throw new RequestInvalidError('Invalid position for a location.');
+  const position = at === undefined || at === '-' ? null : Number(at);
+  if (operation === 'remove') return { operation, name: 'locations', position };
+  const { value } = change;
+  if (operation === 'add') return { operation, name: 'locations', position, value: readLocation(value) };
+  if (!Array.isArray(value)) throw new RequestInvalidError(`Invalid value for 'locations': it must be a list`);
+  return { operation, name: 'locations', value: value.map(readLocation) };
 }
 
 /** A pointer to one member of the image; a doubled slash at its beginning is tolerated. */

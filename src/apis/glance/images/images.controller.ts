@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ImageDataService, ImagesService } from '../../../modules/images/index.js';
+import { type Image, ImageDataService, ImageLocationsService, ImagesService } from '../../../modules/images/index.js';
 import { ImportsService } from '../../../modules/jobs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/current-actor.js';
@@ -13,8 +13,8 @@ import { NoBodyGuard } from '../no-body.guard.js';
 import { toCreateImage } from './create-image.js';
 import { parseParameters } from '../query.js';
 import { presentImagePage, toImageQuery } from './image-list-request.js';
-import { parsePatch, PATCH_TYPES, patchDialect, toUpdateImage } from './image-patch.js';
-import { presentImage } from './images.presenter.js';
+import { parsePatch, PATCH_TYPES, patchDialect, toLocationChanges, toUpdateImage } from './image-patch.js';
+import { presentImage, type ShownPlaces } from './images.presenter.js';
 
 /** @see Image API v2, "Images" */
 @Controller(`${GLANCE_MOUNT}/v2/images`)
@@ -24,6 +24,7 @@ export class GlanceImagesController {
     private readonly images: ImagesService,
     private readonly data: ImageDataService,
     private readonly imports: ImportsService,
+    private readonly locations: ImageLocationsService,
     private readonly address: PublicAddress,
   ) {}
 
@@ -31,7 +32,9 @@ export class GlanceImagesController {
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
     const parameters = parseParameters(request.url);
     const query = toImageQuery(parameters);
-    return presentImagePage(await this.images.list(actor, query), parameters, query.limit);
+    const images = await this.images.list(actor, query);
+    const places = await this.placesOf(actor, images);
+    return presentImagePage(images, parameters, query.limit, (image) => presentImage(image, places.get(image.id)));
   }
 
   @Post()
@@ -47,21 +50,25 @@ export class GlanceImagesController {
     reply.header('openstack-image-store-ids', stores.join(','));
     const methods = this.imports.methods();
     if (methods.length > 0) reply.header('openstack-image-import-methods', methods.join(','));
-    return presentImage(image);
+    return this.present(actor, image);
   }
 
   @Get(':imageId')
   @UseGuards(NoBodyGuard)
   async show(@CurrentActor() actor: Actor, @Param('imageId') imageId: string) {
-    return presentImage(await this.images.get(actor, imageId));
+    return this.present(actor, await this.images.get(actor, imageId));
   }
 
   @Patch(':imageId')
   async update(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
     const dialect = patchDialect(request.headers['content-type']);
     if (!dialect) throw new PatchTypeUnsupportedError(request.headers['content-type'], PATCH_TYPES);
-    const patch = parsePatch(parseJsonBody(request.body), dialect);
-    return presentImage(await this.images.update(actor, imageId, (image) => toUpdateImage(patch, image, dialect)));
+    const patch = parsePatch(parseJsonBody(request.body), dialect, { locations: this.locations.shown });
+    const update = () => this.images.update(actor, imageId, (image) => toUpdateImage(patch, image, dialect));
+    const changes = toLocationChanges(patch);
+    if (changes.length === 0) return this.present(actor, await update());
+    await this.locations.update(actor, imageId, changes, update);
+    return this.present(actor, await this.images.get(actor, imageId));
   }
 
   @Delete(':imageId')
@@ -69,5 +76,23 @@ export class GlanceImagesController {
   @HttpCode(204)
   async delete(@CurrentActor() actor: Actor, @Param('imageId') imageId: string): Promise<void> {
     await this.images.delete(actor, imageId);
+  }
+
+  private async present(actor: Actor, image: Image) {
+    return presentImage(image, (await this.placesOf(actor, [image])).get(image.id));
+  }
+
+  private async placesOf(actor: Actor, images: readonly Image[]): Promise<ReadonlyMap<string, ShownPlaces>> {
+    const { shown, directUrlShown } = this.locations;
+    const places = await this.locations.of(actor, images);
+    return new Map(
+      [...places].map(([id, locations]) => [
+        id,
+        {
+          ...(shown ? { locations } : {}),
+          ...(directUrlShown && locations.length > 0 ? { direct_url: locations[0]!.url } : {}),
+        },
+      ]),
+    );
   }
 }

@@ -1,8 +1,14 @@
-import type { Image } from '../../../modules/images/index.js';
+import type { Image, ShownLocation } from '../../../modules/images/index.js';
 import { presentTime } from '../../shared/wire-time.js';
 
+/** Which of its places an image shows. */
+export interface ShownPlaces {
+  readonly locations?: readonly ShownLocation[];
+  readonly direct_url?: string;
+}
+
 /** An image on the wire. The attributes come last, so that no property passes for one. */
-export function presentImage(image: Image) {
+export function presentImage(image: Image, places: ShownPlaces = {}) {
   const path = `/v2/images/${image.id}`;
   return {
     ...image.properties,
@@ -28,6 +34,7 @@ export function presentImage(image: Image) {
     self: path,
     file: `${path}/file`,
     schema: '/v2/schemas/image',
+    ...places,
     // In the order of the alphabet: tempest compares the text.
     ...(image.storeIds.length > 0 ? { stores: [...image.storeIds].sort().join(',') } : {}),
   };

@@ -20,6 +20,20 @@ export class WebReader {
   constructor(private readonly egress: EgressClient) {}
 
   /**
+   * The rules on addresses, without asking anybody. What is in a store of Kiln is never taken from a user's word: the
+   * address of a copy may be somebody else's.
+   * @throws LocationInvalidError
+   */
+  check(url: string): void {
+    try {
+      this.egress.check(url);
+    } catch (error) {
+      if (!(error instanceof EgressRefusedError)) throw error;
+      throw new LocationInvalidError(error.message, {}, { cause: error });
+    }
+  }
+
+  /**
    * Asks a place how long its bytes are.
    * @throws LocationInvalidError the rules refuse it, nothing is there, or it does not say
    * @throws EgressFailedError it cannot be reached now
