@@ -196,7 +196,7 @@ describe('methods', () => {
     expect([answer.status, answer.text]).toEqual([200, '']);
   });
 
-  it.each(['/v2/nothing', '/v2/images/a/b', '/v2/schemas/nothing', '/v2/tasks/a/b', '/v2/cache'])(
+  it.each(['/v2/nothing', '/v2/images/a/b', '/v2/schemas/nothing', '/v2/tasks/a/b', '/v2/cache/a/b'])(
     '%s does not exist',
     async (path) => {
       expect((await alice.ask('GET', path)).status).toBe(404);
