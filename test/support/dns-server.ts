@@ -1,6 +1,5 @@
 import { createSocket, type RemoteInfo } from 'node:dgram';
 import { Resolver, type LookupAddress } from 'node:dns';
-import type { AddressInfo } from 'node:net';
 
 const TYPE_A = 1;
 const HEADER_BYTES = 12;
@@ -32,7 +31,7 @@ export class DnsServer {
     callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
   ): void => {
     const resolver = new Resolver();
-    resolver.setServers([`127.0.0.1:${(this.socket.address() as AddressInfo).port}`]);
+    resolver.setServers([`127.0.0.1:${this.socket.address().port}`]);
     resolver.resolve4(hostname, (error, addresses) =>
       callback(
         error,
