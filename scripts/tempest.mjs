@@ -15,7 +15,7 @@ import { root } from './lib/project.mjs';
 const USAGE = `Usage: npm run tempest [-- [--regex PATTERN] [--write] [--keep]]
 
 Starts Kiln in a temporary folder with every feature of its Image API, and runs the image tests of the tempest that is
-installed (npm run setup:debian) with accounts made beforehand. Prints a table; fails when a test does.
+installed (npm run setup:debian) with accounts made beforehand. Prints a table; fails when a test does without a reason that is known here.
 
   --regex PATTERN  the tests to run (default: ^tempest\\.api\\.image)
   --write          put the table into docs/faces/glance.md
@@ -25,6 +25,7 @@ installed (npm run setup:debian) with accounts made beforehand. Prints a table; 
 /** Why a test does not pass, by a part of its name. */
 const REASONS = [
   ['test_remote_', 'needs a second image endpoint in the catalogue; every process of a Kiln does the same'],
+  ['test_delete_locations', 'by default only administrators remove locations; older releases let owners do it'],
   ['image.v1.', 'version 1 of the API, which is no more'],
 ];
 
@@ -48,7 +49,8 @@ async function main() {
     const table = render(results);
     process.stdout.write(`\n${table}\n`);
     if (values.write) await writeTable(table);
-    if (results.length === 0 || results.some(({ state }) => state === 'FAILED')) process.exitCode = 1;
+    if (results.length === 0 || results.some(({ name, state }) => state === 'FAILED' && !reasonOf(name)))
+      process.exitCode = 1;
   } finally {
     await kiln.stop();
     web.server.closeAllConnections();
@@ -214,13 +216,15 @@ async function runTempest(folder, regex) {
   // {0} tempest.api.image.v2.test_images.ListImagesTest.test_x [0.1s] ... ok
   // {0} setUpClass (tempest.api.image.v2.test_images.ImportImagesTest) ... SKIPPED: why
   const line =
-    /^\{\d+\} (?:(?:setUpClass|tearDownClass) \(([\w.]+)\)|([\w.]+)) \[[\d.]+s?\] \.\.\. (ok|FAILED|SKIPPED(?:: (.*))?)$/gm;
+    /^\{\d+\} (?:(?:setUpClass|tearDownClass) \(([\w.]+)\)|([\w.]+))(?: \[[\d.]+s?\])? \.\.\. (ok|FAILED|SKIPPED(?:: (.*))?)$/gm;
   return [...output.matchAll(line)].map(([, group, name, state, why]) => ({
     name: name ?? group,
     state: state.startsWith('SKIPPED') ? 'SKIPPED' : state,
     why,
   }));
 }
+
+const reasonOf = (name) => REASONS.find(([part]) => name.includes(part))?.[1];
 
 function render(results) {
   const folder = (name) => name.replace(/^tempest\.api\.image\./, '').replace(/^(.*?[a-z_0-9]+)\.([A-Z].*)$/, '$1');
@@ -235,7 +239,7 @@ function render(results) {
     .map(([name, { ok, SKIPPED, FAILED }]) => `| \`${name}\` | ${ok} | ${SKIPPED} | ${FAILED} |`);
   const total = (state) => results.filter((result) => result.state === state).length;
   const others = results.filter(({ state }) => state !== 'ok').sort((a, b) => (a.name < b.name ? -1 : 1));
-  const reason = ({ name, why }) => REASONS.find(([part]) => name.includes(part))?.[1] ?? why ?? 'to be mended';
+  const reason = ({ name, why }) => reasonOf(name) ?? why ?? 'to be mended';
   return [
     '| tests of tempest | passed | skipped | failed |',
     '|---|---|---|---|',

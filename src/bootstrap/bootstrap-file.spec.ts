@@ -26,33 +26,12 @@ users:
     expect(file.outsideProjects).toEqual([]);
   });
 
-  it('reads default limits and access keys', () => {
-    const { file, problems } = readBootstrapFile(`
-default_limits: {images: 0, storage_bytes: 1099511627776}
-users: [{name: a, access_keys: [{project: lab, access: AK.1, secret: choose-a-long-one}]}]
-`);
-
-    expect(problems).toEqual([]);
-    expect(file.defaultLimits).toEqual({ images: 0, storage_bytes: 1099511627776 });
-    expect(file.users[0]!.accessKeys).toEqual([{ project: 'lab', access: 'AK.1', secret: 'choose-a-long-one' }]);
-    expect(file.outsideProjects).toEqual([{ path: 'users[0].access_keys[0].project', project: 'lab' }]);
-  });
-
-  it('tells no secret when it tells what is wrong with it', () => {
-    const { problems } = readBootstrapFile(
-      'users: [{name: a, password: [hunter2], access_keys: [{project: p, access: AK, secret: "hunter 2"}]}]',
-    );
-
-    expect(problems).toHaveLength(2);
-    expect(problems.join()).not.toContain('hunter');
-  });
-
   it.each(['', '# nothing yet\n', 'projects:\nusers:\n', '{}'])('takes a file that declares nothing: %j', (text) => {
     expect(readBootstrapFile(text)).toEqual({ file: { projects: [], users: [], outsideProjects: [] }, problems: [] });
   });
 
   it.each([
-    ['an unknown key at the top', 'buckets: {}', 'buckets: unknown key; known are projects, users, default_limits'],
+    ['an unknown key at the top', 'buckets: {}', 'buckets: unknown key; known are projects, users'],
     [
       'an unknown key of a user',
       'users: [{name: a, pasword: x}]',
@@ -74,58 +53,6 @@ users: [{name: a, access_keys: [{project: lab, access: AK.1, secret: choose-a-lo
       'an unknown role',
       'users: [{name: a, roles: [{project: p, role: boss}]}]',
       'users[0].roles[0].role: "boss" is not',
-    ],
-    [
-      'default limits that are a list',
-      'default_limits: [images]',
-      'default_limits: must be a map with the keys images',
-    ],
-    ['default limits of nothing', 'default_limits:', 'default_limits: must be a map with the keys images'],
-    ['an unknown default limit', 'default_limits: {vcpus: 4}', 'default_limits.vcpus: unknown key; known are images'],
-    ['a negative default limit', 'default_limits: {keys: -1}', 'default_limits.keys: must be a whole number from 0'],
-    ['a default limit that is none', 'default_limits: {keys: null}', 'default_limits.keys: must be a whole number'],
-    ['access keys that are no list', 'users: [{name: a, access_keys: AK}]', 'users[0].access_keys: must be a list'],
-    [
-      'an access key that is a text',
-      'users: [{name: a, access_keys: [AK]}]',
-      'users[0].access_keys[0]: must be a map with the keys project, access, secret',
-    ],
-    [
-      'an access key without a project',
-      'users: [{name: a, access_keys: [{access: AK, secret: s}]}]',
-      'users[0].access_keys[0]: the key project is missing',
-    ],
-    [
-      'an access key without its secret',
-      'users: [{name: a, access_keys: [{project: p, access: AK}]}]',
-      'users[0].access_keys[0]: the key secret is missing',
-    ],
-    [
-      'an unknown key of an access key',
-      'users: [{name: a, access_keys: [{project: p, access: AK, secret: s, blob: x}]}]',
-      'users[0].access_keys[0].blob: unknown key; known are project, access, secret',
-    ],
-    [
-      'an access key that YAML reads as a number',
-      'users: [{name: a, access_keys: [{project: p, access: 1234, secret: s}]}]',
-      'users[0].access_keys[0].access: must be text',
-    ],
-    [
-      'an access key that no signature can name',
-      'users: [{name: a, access_keys: [{project: p, access: AK/1, secret: s}]}]',
-      'users[0].access_keys[0].access: An access key has 1 to 128 letters',
-    ],
-    [
-      'a secret that is not all ASCII',
-      'users: [{name: a, access_keys: [{project: p, access: AK, secret: "gëheim"}]}]',
-      'users[0].access_keys[0].secret: The secret of an access key has 1 to 255 visible',
-    ],
-    [
-      'an access key twice',
-      `users:
-  - {name: a, access_keys: [{project: p, access: AK0, secret: s}, {project: p, access: AK, secret: s}]}
-  - {name: b, access_keys: [{project: p, access: AK, secret: s}]}`,
-      'users[1].access_keys[0].access: "AK" is also that of users[0].access_keys[1]',
     ],
     ['a password that YAML reads as a number', 'users: [{name: a, password: 1234}]', 'users[0].password: must be text'],
     ['a flag that is text', 'users: [{name: a, enabled: "no"}]', 'users[0].enabled: must be true or false'],

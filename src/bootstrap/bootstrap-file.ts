@@ -1,5 +1,4 @@
 import { LineCounter, parseDocument } from 'yaml';
-import { accessKeyFault } from '../modules/identity/index.js';
 import { type Limits, QUANTITIES, type Quantity, type Role, ROLES } from '../modules/tenancy/index.js';
 
 /** A project as the file declares it. */
@@ -85,12 +84,15 @@ class FileReader {
     const top = this.members(content, '', ['projects', 'users', 'default_limits']);
     const projects = this.list(top.projects, 'projects').map((value, at) => this.project(value, `projects[${at}]`));
     const users = this.list(top.users, 'users').map((value, at) => this.user(value, `users[${at}]`));
-    this.refuseDuplicates(placed(projects, 'projects'), 'name');
-    this.refuseDuplicates(placed(projects, 'projects'), 'id');
-    this.refuseDuplicates(placed(users, 'users'), 'name');
-    this.refuseDuplicates(placed(users, 'users'), 'id');
-    const accessKeys = users.flatMap((user, at) => placed(user.accessKeys ?? [], `users[${at}].access_keys`));
-    this.refuseDuplicates(accessKeys, 'access');
+    this.refuseDuplicates(projects, 'projects', 'name');
+    this.refuseDuplicates(projects, 'projects', 'id');
+    this.refuseDuplicates(users, 'users', 'name');
+    this.refuseDuplicates(users, 'users', 'id');
+    this.refuseDuplicates(
+      users.flatMap((user) => user.accessKeys ?? []),
+      'access_keys',
+      'access',
+    );
     const defaultLimits = 'default_limits' in top ? this.limits(top.default_limits, 'default_limits') : undefined;
     const file = { projects, users, defaultLimits, outsideProjects: outsideProjects(projects, users) };
     return { file, problems: this.problems };
@@ -152,8 +154,6 @@ class FileReader {
       const [project, access, secret] = (['project', 'access', 'secret'] as const).map((key) =>
         this.required(members, `${path}[${at}]`, key),
       );
-      const fault = access !== undefined && secret !== undefined ? accessKeyFault({ access, secret }) : null;
-      if (fault) this.problem(`${path}[${at}].${fault.half}`, fault.says);
       return project === undefined ? [] : [{ project, access: access ?? '', secret: secret ?? '' }];
     });
   }
@@ -229,31 +229,23 @@ class FileReader {
   }
 
   private refuseDuplicates<Key extends 'name' | 'id' | 'access'>(
-    items: readonly Placed<{ readonly [K in Key]?: string }>[],
+    items: readonly { readonly [K in Key]?: string }[],
+    path: string,
     key: Key,
   ): void {
-    const first = new Map<string, string>();
-    for (const { path, item } of items) {
+    const first = new Map<string, number>();
+    items.forEach((item, at) => {
       const value = item[key];
-      if (!value) continue;
+      if (!value) return;
       const before = first.get(value);
-      if (before === undefined) first.set(value, path);
-      else this.problem(`${path}.${key}`, `${JSON.stringify(value)} is also that of ${before}`);
-    }
+      if (before === undefined) first.set(value, at);
+      else this.problem(`${path}[${at}].${key}`, `${JSON.stringify(value)} is also that of ${path}[${before}]`);
+    });
   }
 
   private problem(path: string, reason: string): void {
     this.problems.push(path === '' ? reason : `${path}: ${reason}`);
   }
-}
-
-interface Placed<T> {
-  readonly path: string;
-  readonly item: T;
-}
-
-function placed<T>(items: readonly T[], path: string): Placed<T>[] {
-  return items.map((item, at) => ({ path: `${path}[${at}]`, item }));
 }
 
 function outsideProjects(projects: readonly FileProject[], users: readonly FileUser[]): OutsideProject[] {

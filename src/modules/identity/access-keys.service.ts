@@ -44,20 +44,6 @@ const ACCESS_FORM = /^[\w.:+@-]{1,128}$/;
 const SECRET_FORM = /^[\x21-\x7e]{1,255}$/;
 const KEY_BYTES = 16;
 
-/** What is wrong with the form of a chosen pair, by its half; null: nothing. */
-export function accessKeyFault({
-  access,
-  secret,
-}: ChosenAccessKey): { half: keyof ChosenAccessKey; says: string } | null {
-  if (!ACCESS_FORM.test(access)) {
-    return { half: 'access', says: 'An access key has 1 to 128 letters, digits and _ . : + @ -' };
-  }
-  if (!SECRET_FORM.test(secret)) {
-    return { half: 'secret', says: 'The secret of an access key has 1 to 255 visible ASCII characters' };
-  }
-  return null;
-}
-
 /** Access keys. Their secrets can be had again by their owners, and are sealed where they lie. */
 @Injectable()
 export class AccessKeysService {
@@ -207,8 +193,12 @@ export class AccessKeysService {
   }
 
   private async seal(pair: ChosenAccessKey, userId: string, projectId: string): Promise<StoredAccessKey> {
-    const fault = accessKeyFault(pair);
-    if (fault) throw new InvalidAccessKeyError(fault.says);
+    if (!ACCESS_FORM.test(pair.access)) {
+      throw new InvalidAccessKeyError('An access key has 1 to 128 letters, digits and _ . : + @ -');
+    }
+    if (!SECRET_FORM.test(pair.secret)) {
+      throw new InvalidAccessKeyError('The secret of an access key has 1 to 255 visible ASCII characters');
+    }
     const id = createHash('sha256').update(pair.access).digest('hex');
     return { access: pair.access, id, userId, projectId, sealedSecret: await this.secrets.seal(pair.secret, id) };
   }

@@ -1,10 +1,4 @@
-export {
-  accessKeyFault,
-  AccessKeysService,
-  type AccessKey,
-  type ChosenAccessKey,
-  type SigningKey,
-} from './access-keys.service.js';
+export { AccessKeysService, type AccessKey, type ChosenAccessKey, type SigningKey } from './access-keys.service.js';
 export { ACCESS_RULE_METHODS, type AccessRule, type Call } from './access-rules.js';
 export type { WantedAccessRule } from './access-rules.repository.js';
 export type { ApplicationCredential } from './application-credentials.repository.js';

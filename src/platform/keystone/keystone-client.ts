@@ -6,7 +6,8 @@ import { KeystoneUnavailableError } from './keystone.errors.js';
 
 const RETRIES = 3;
 const RETRY_AFTER_MS = 200;
-const PATIENCE = { attemptMs: 10_000, totalMs: 30_000 };
+const ATTEMPT_TIMEOUT_MS = 10_000;
+const TOTAL_TIMEOUT_MS = 30_000;
 /** The own token is renewed when less than this is left of it, or less than half of its life. */
 const RENEW_BEFORE_MS = 60_000;
 
@@ -47,7 +48,6 @@ export class KeystoneClient {
     private readonly config: KeystoneConfig,
     private readonly clock: Clock,
     private readonly log: Log,
-    private readonly patience = PATIENCE,
   ) {}
 
   /**
@@ -57,7 +57,7 @@ export class KeystoneClient {
    * @throws KeystoneUnavailableError no answer after three more tries, or Kiln itself is not let in
    */
   async validate(token: string, allowExpired: boolean): Promise<KeystoneToken | null> {
-    const deadline = AbortSignal.timeout(this.patience.totalMs);
+    const deadline = AbortSignal.timeout(TOTAL_TIMEOUT_MS);
     for (let again = false; ; again = true) {
       const own = await this.ownToken(deadline);
       const reply = await this.ask(`/auth/tokens?nocatalog${allowExpired ? '&allow_expired=1' : ''}`, deadline, {
@@ -116,7 +116,7 @@ export class KeystoneClient {
   private async ask(path: string, deadline: AbortSignal, init: RequestInit) {
     for (let tries = 0; ; tries += 1) {
       try {
-        const signal = AbortSignal.any([deadline, AbortSignal.timeout(this.patience.attemptMs)]);
+        const signal = AbortSignal.any([deadline, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]);
         const reply = await fetch(`${this.config.url}${path}`, { ...init, signal, redirect: 'error' });
         const text = await reply.text();
         if (reply.status < 500) return { status: reply.status, text, token: reply.headers.get('x-subject-token') };

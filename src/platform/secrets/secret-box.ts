@@ -46,15 +46,13 @@ export class SecretBox {
     return Buffer.concat([key.id, iv, cipher.getAuthTag(), sealed]);
   }
 
-  /** @throws SecretUnreadableError sealed with another key or for another context, or changed since */
+  /** @throws SecretUnreadableError sealed with another key or for another context */
   async open(sealed: Buffer, context: string): Promise<string> {
     const key = await this.load();
     const [id, iv, tag] = cut(sealed, KEY_ID_BYTES, IV_BYTES, TAG_BYTES);
     if (!key.id.equals(id!)) throw new SecretUnreadableError();
+    const decipher = createDecipheriv('aes-256-gcm', key.bytes, iv!).setAAD(Buffer.from(context)).setAuthTag(tag!);
     try {
-      // A tag that was cut short would be easier to guess.
-      const decipher = createDecipheriv('aes-256-gcm', key.bytes, iv!, { authTagLength: TAG_BYTES });
-      decipher.setAAD(Buffer.from(context)).setAuthTag(tag!);
       const text = decipher.update(sealed.subarray(KEY_ID_BYTES + IV_BYTES + TAG_BYTES));
       return Buffer.concat([text, decipher.final()]).toString('utf8');
     } catch {

@@ -15,7 +15,7 @@ import { ImageChangedError, ImageGoneError, ImageNotFoundError } from '../images
 import { ImagesPolicy, type Sighting } from '../images.policy.js';
 import { ImagesRepository } from '../images.repository.js';
 import { ImageImportsRepository } from './image-imports.repository.js';
-import { failedStoresOf, importTaskOf, markImported, markImporting } from './import-marks.js';
+import { importTaskOf, markImported, markImporting, missedStoresOf } from './import-marks.js';
 import {
   ImportFormatsMissingError,
   ImportLockedError,
@@ -170,7 +170,7 @@ export class ImageImportsService {
   }
 
   private async letGo(image: Image): Promise<Image> {
-    const properties = markImported(image.properties, failedStoresOf(image));
+    const properties = markImported(image.properties, missedStoresOf(image));
     await this.ledger.release(image.projectId, 'uploads', 1);
     if (image.status !== 'importing') return this.imports.setProperties(image.id, properties);
     if (image.uploadFileId !== null) await this.artifacts.unreference(image.uploadFileId);

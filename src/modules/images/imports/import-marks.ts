@@ -11,8 +11,14 @@ export function importTaskOf({ properties }: { readonly properties: ImagePropert
 }
 
 /** Stores into which the last import of an image could not put its data. */
-export function failedStoresOf({ properties }: { readonly properties: ImageProperties }): readonly string[] {
+function failedStoresOf({ properties }: { readonly properties: ImageProperties }): readonly string[] {
   return (properties[FAILED] ?? '').split(',').filter(Boolean);
+}
+
+/** Stores that an import that ends early leaves without data: those that failed, or all of them where there was no data. */
+export function missedStoresOf(image: { readonly properties: ImageProperties }): readonly string[] {
+  const failed = failedStoresOf(image);
+  return failed.length > 0 ? failed : (image.properties[REMAINING] ?? '').split(',').filter(Boolean);
 }
 
 /** The properties of an image whose import is under way. */
