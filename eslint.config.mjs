@@ -129,7 +129,7 @@ export default tseslint.config(
   {
     // The places that use them.
     files: [
-      'src/platform/{database,queue,object-store,kubernetes}/**/*.ts',
+      'src/platform/{database,queue,object-store,kubernetes,rate-limit}/**/*.ts',
       'src/platform/events/event-dispatcher.ts',
       'src/modules/jobs/job-signals.ts',
     ],

@@ -351,6 +351,18 @@ export const SETTINGS = {
     'Largest image file in bytes.',
     String(2 ** 40),
   ),
+  imageDiskFormats: setting(
+    'KILN_IMAGE_DISK_FORMATS',
+    list,
+    'Comma list of the disk formats that images may have.',
+    'ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop',
+  ),
+  imageContainerFormats: setting(
+    'KILN_IMAGE_CONTAINER_FORMATS',
+    list,
+    'Comma list of the container formats that images may have.',
+    'ami,ari,aki,bare,ovf,ova,docker,compressed',
+  ),
   imageFormatCheck: setting(
     'KILN_IMAGE_FORMAT_CHECK',
     oneOf('on', 'off'),

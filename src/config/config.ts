@@ -68,6 +68,8 @@ export class Config {
     readonly sizeMaxBytes: number;
     /** Null: nothing is cached. */
     readonly cacheMaxBytes: number | null;
+    /** The words for formats that images may have. */
+    readonly formats: { readonly disk: readonly string[]; readonly container: readonly string[] };
     readonly checksFormat: boolean;
     readonly virtualSizeMaxBytes: number;
     readonly certificatesDir: string | undefined;
@@ -129,6 +131,7 @@ export class Config {
     this.images = {
       sizeMaxBytes: parsed.imageSizeMaxBytes!,
       cacheMaxBytes: parsed.imageCache === 'off' ? null : parsed.imageCacheMaxBytes!,
+      formats: { disk: parsed.imageDiskFormats!, container: parsed.imageContainerFormats! },
       checksFormat: parsed.imageFormatCheck === 'on',
       virtualSizeMaxBytes: parsed.imageVirtualSizeMaxBytes!,
       certificatesDir: parsed.imageCertificatesDir === undefined ? undefined : resolve(parsed.imageCertificatesDir),

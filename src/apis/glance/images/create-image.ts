@@ -1,7 +1,15 @@
 import type { CreateImage } from '../../../modules/images/index.js';
 import { isJsonObject } from '../../shared/json-body.js';
 import { AttributeReadOnlyError, AttributeReservedError, RequestInvalidError } from '../glance.errors.js';
-import { checkAttribute, isReserved, isWritable, READ_ONLY, WRITABLE } from './image-attributes.js';
+import {
+  checkAttribute,
+  checkFormat,
+  type FormatWords,
+  isReserved,
+  isWritable,
+  READ_ONLY,
+  WRITABLE,
+} from './image-attributes.js';
 
 /** Refused before the body is held against the schema. */
 const READ_ONLY_FIRST = ['self', 'file', 'schema', 'direct_url', 'stores'];
@@ -15,12 +23,15 @@ const IGNORED: ReadonlySet<string> = new Set(['os_hash_algo', 'os_hash_value']);
  * @throws AttributeReadOnlyError, AttributeReservedError
  * @see Image API v2, "Create image"
  */
-export function toCreateImage(body: unknown): CreateImage {
+export function toCreateImage(body: unknown, formats: FormatWords): CreateImage {
   if (!isJsonObject(body)) throw new RequestInvalidError('Unexpected body type. Expected an object.');
   const readOnly = READ_ONLY_FIRST.find((name) => Object.hasOwn(body, name));
   if (readOnly !== undefined) throw new AttributeReadOnlyError(readOnly);
   const entries = Object.entries(body);
-  entries.forEach(([name, value]) => checkAttribute(name, value));
+  for (const [name, value] of entries) {
+    checkAttribute(name, value);
+    checkFormat(name, value, formats);
+  }
 
   const command: Record<string, unknown> = {};
   const properties: [string, string][] = [];

@@ -2,20 +2,11 @@ import { isUuid } from '../../../common/ids.js';
 import { VISIBILITIES } from '../../../modules/images/index.js';
 import { RequestInvalidError } from '../glance.errors.js';
 
-export const DISK_FORMATS = [
-  'ami',
-  'ari',
-  'aki',
-  'vhd',
-  'vhdx',
-  'vmdk',
-  'raw',
-  'qcow2',
-  'vdi',
-  'iso',
-  'ploop',
-] as const;
-export const CONTAINER_FORMATS = ['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker', 'compressed'] as const;
+/** The words that a deployment has for the formats of images. */
+export interface FormatWords {
+  readonly disk: readonly string[];
+  readonly container: readonly string[];
+}
 
 /** Statuses that the reference names. */
 export const WIRE_STATUSES = [
@@ -73,8 +64,9 @@ const BASE: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['visibility', oneOf(VISIBILITIES)],
   ['protected', boolean],
   ['os_hidden', boolean],
-  ['disk_format', orNull(oneOf(DISK_FORMATS))],
-  ['container_format', orNull(oneOf(CONTAINER_FORMATS))],
+  // Held against the words of the deployment by `checkFormat`.
+  ['disk_format', orNull(text(LONGEST_TEXT))],
+  ['container_format', orNull(text(LONGEST_TEXT))],
   ['min_disk', smallInteger],
   ['min_ram', smallInteger],
   ['tags', listOf(text(LONGEST_TEXT))],
@@ -138,6 +130,13 @@ export function checkAttribute(name: string, value: unknown): void {
   const fault = check(value);
   if (fault !== null)
     throw new RequestInvalidError(`Invalid value for '${name.slice(0, LONGEST_TEXT)}': ${fault}`, { attribute: name });
+}
+
+/** @throws RequestInvalidError a format that this deployment has no word for */
+export function checkFormat(name: string, value: unknown, formats: FormatWords): void {
+  if (name !== 'disk_format' && name !== 'container_format') return;
+  const fault = orNull(oneOf(name === 'disk_format' ? formats.disk : formats.container))(value);
+  if (fault !== null) throw new RequestInvalidError(`Invalid value for '${name}': ${fault}`, { attribute: name });
 }
 
 /** The names of writable base attributes on the wire, and in the domain. */

@@ -9,7 +9,16 @@ import {
 import { isJsonObject } from '../../shared/json-body.js';
 import { AttributeReadOnlyError, AttributeReservedError, RequestInvalidError } from '../glance.errors.js';
 import { readLocation } from './location-value.js';
-import { checkAttribute, isBaseAttribute, isReserved, isWritable, READ_ONLY, WRITABLE } from './image-attributes.js';
+import {
+  checkAttribute,
+  checkFormat,
+  type FormatWords,
+  isBaseAttribute,
+  isReserved,
+  isWritable,
+  READ_ONLY,
+  WRITABLE,
+} from './image-attributes.js';
 
 const MEDIA_TYPE = /^application\/openstack-images-v2\.([01])-json-patch$/;
 
@@ -59,6 +68,7 @@ export function patchDialect(contentType: string | undefined): PatchDialect | nu
 export function parsePatch(
   body: unknown,
   dialect: PatchDialect,
+  formats: FormatWords,
   { locations = false }: { readonly locations?: boolean } = {},
 ): PatchOperation[] {
   if (!Array.isArray(body)) throw new RequestInvalidError('Request body must be a JSON array of operation objects.');
@@ -73,6 +83,7 @@ export function parsePatch(
       throw new RequestInvalidError(`Operation "${operation}" requires a member named "value".`);
     }
     checkAttribute(name, change.value);
+    checkFormat(name, change.value, formats);
     return { operation, name, value: change.value };
   });
 }

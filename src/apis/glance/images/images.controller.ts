@@ -1,5 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Config } from '../../../config/config.js';
 import { type Image, ImageDataService, ImageLocationsService, ImagesService } from '../../../modules/images/index.js';
 import { ImportsService } from '../../../modules/jobs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
@@ -26,6 +27,7 @@ export class GlanceImagesController {
     private readonly imports: ImportsService,
     private readonly locations: ImageLocationsService,
     private readonly address: PublicAddress,
+    private readonly config: Config,
   ) {}
 
   @Get()
@@ -44,7 +46,10 @@ export class GlanceImagesController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const image = await this.images.create(actor, toCreateImage(parseJsonBody(request.body)));
+    const image = await this.images.create(
+      actor,
+      toCreateImage(parseJsonBody(request.body), this.config.images.formats),
+    );
     const stores = this.data.stores().map(({ id }) => id);
     reply.header('location', `${this.address.of(request)}${GLANCE_MOUNT}/v2/images/${image.id}`);
     reply.header('openstack-image-store-ids', stores.join(','));
@@ -63,7 +68,9 @@ export class GlanceImagesController {
   async update(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
     const dialect = patchDialect(request.headers['content-type']);
     if (!dialect) throw new PatchTypeUnsupportedError(request.headers['content-type'], PATCH_TYPES);
-    const patch = parsePatch(parseJsonBody(request.body), dialect, { locations: this.locations.shown });
+    const patch = parsePatch(parseJsonBody(request.body), dialect, this.config.images.formats, {
+      locations: this.locations.shown,
+    });
     const update = () => this.images.update(actor, imageId, (image) => toUpdateImage(patch, image, dialect));
     const changes = toLocationChanges(patch);
     if (changes.length === 0) return this.present(actor, await update());

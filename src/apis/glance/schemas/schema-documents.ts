@@ -1,5 +1,5 @@
 import { MEMBER_STATUSES, VISIBILITIES } from '../../../modules/images/index.js';
-import { CONTAINER_FORMATS, DISK_FORMATS, WIRE_STATUSES } from '../images/image-attributes.js';
+import { type FormatWords, WIRE_STATUSES } from '../images/image-attributes.js';
 import { metadefSchemas } from './metadef-schemas.js';
 
 const UUID_PATTERN = '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$';
@@ -10,7 +10,7 @@ const nullableText = (maxLength: number, description: string) => ({ type: ['null
 const declared = (schema: object) => ({ ...schema, is_base: false });
 
 /** glanceclient builds its model from this document, and tells base attributes from custom properties by it. */
-const IMAGE_PROPERTIES = {
+const imageProperties = (formats: FormatWords) => ({
   id: { type: 'string', pattern: UUID_PATTERN, description: 'An identifier for the image' },
   name: nullableText(255, 'Descriptive name for the image'),
   status: { type: 'string', readOnly: true, enum: WIRE_STATUSES, description: 'Status of the image' },
@@ -25,10 +25,10 @@ const IMAGE_PROPERTIES = {
   virtual_size: { type: ['null', 'integer'], readOnly: true, description: 'Virtual size of image in bytes' },
   container_format: {
     type: ['null', 'string'],
-    enum: [null, ...CONTAINER_FORMATS],
+    enum: [null, ...formats.container],
     description: 'Format of the container',
   },
-  disk_format: { type: ['null', 'string'], enum: [null, ...DISK_FORMATS], description: 'Format of the disk' },
+  disk_format: { type: ['null', 'string'], enum: [null, ...formats.disk], description: 'Format of the disk' },
   created_at: readOnlyText('Date and time of image registration'),
   updated_at: readOnlyText('Date and time of the last image modification'),
   tags: {
@@ -91,18 +91,18 @@ const IMAGE_PROPERTIES = {
     enum: ['on_image_deletion', 'do_not_delete'],
     description: 'States the condition under which the encryption key of the image is deleted.',
   }),
-};
+});
 
-const IMAGE = {
+const imageSchema = (formats: FormatWords) => ({
   name: 'image',
-  properties: IMAGE_PROPERTIES,
+  properties: imageProperties(formats),
   additionalProperties: { type: 'string' },
   links: [
     { rel: 'self', href: '{self}' },
     { rel: 'enclosure', href: '{file}' },
     { rel: 'describedby', href: '{schema}' },
   ],
-};
+});
 
 const MEMBER = {
   name: 'member',
@@ -164,18 +164,21 @@ function collection(name: string, items: object) {
 }
 
 /** The documents by their names. */
-export const SCHEMAS: Readonly<Record<string, object>> = {
-  image: IMAGE,
-  images: collection('images', { type: 'array', items: IMAGE }),
-  member: MEMBER,
-  members: {
-    name: 'members',
-    properties: { members: { type: 'array', items: MEMBER }, schema: { type: 'string' } },
-    links: [{ rel: 'describedby', href: '{schema}' }],
-  },
-  task: TASK,
-  tasks: collection('tasks', { type: 'array', items: TASK }),
-};
+export function schemas(formats: FormatWords): Readonly<Record<string, object>> {
+  const image = imageSchema(formats);
+  return {
+    image,
+    images: collection('images', { type: 'array', items: image }),
+    member: MEMBER,
+    members: {
+      name: 'members',
+      properties: { members: { type: 'array', items: MEMBER }, schema: { type: 'string' } },
+      links: [{ rel: 'describedby', href: '{schema}' }],
+    },
+    task: TASK,
+    tasks: collection('tasks', { type: 'array', items: TASK }),
+  };
+}
 
 /** The documents below `metadefs/`. */
 export const METADEF_SCHEMAS: Readonly<Record<string, object>> = metadefSchemas(collection);

@@ -1,17 +1,24 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
+import { Config } from '../../../config/config.js';
 import { RouteNotFoundError } from '../../shared/request-errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { TokenGuard } from '../../shared/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
-import { METADEF_SCHEMAS, SCHEMAS } from './schema-documents.js';
+import { METADEF_SCHEMAS, schemas } from './schema-documents.js';
 
 /** @see Image API v2, "Image Schemas" */
 @Controller(`${GLANCE_MOUNT}/v2/schemas`)
 @UseGuards(TokenGuard, NoBodyGuard)
 export class GlanceSchemasController {
+  private readonly documents: Readonly<Record<string, object>>;
+
+  constructor(config: Config) {
+    this.documents = schemas(config.images.formats);
+  }
+
   @Get(':name')
   show(@Param('name') name: string) {
-    return documentOf(SCHEMAS, name);
+    return documentOf(this.documents, name);
   }
 
   @Get('metadefs/:name')

@@ -3,6 +3,7 @@ import { type JobStatus, TASK_SORT_KEYS, type TaskQuery } from '../../../modules
 import { isJsonObject } from '../../shared/json-body.js';
 import { QueryInvalidError, RequestInvalidError } from '../glance.errors.js';
 import { toCreateImage } from '../images/create-image.js';
+import type { FormatWords } from '../images/image-attributes.js';
 import { type Parameters, readLimit } from '../query.js';
 import { GLANCE_JOBS } from '../imports/import-request.js';
 
@@ -53,7 +54,7 @@ export function toTaskQuery(parameters: Parameters): TaskQuery {
  * @throws RequestInvalidError
  * @see Image API v2, "Create task"
  */
-export function toImportTask(body: unknown): ImportTaskRequest {
+export function toImportTask(body: unknown, formats: FormatWords): ImportTaskRequest {
   if (!isJsonObject(body)) throw new RequestInvalidError('Unexpected body type. Expected an object.');
   const unknown = Object.keys(body).find((key) => key !== 'type' && key !== 'input');
   if (unknown !== undefined) throw new RequestInvalidError(`A task has no '${unknown.slice(0, 100)}'`);
@@ -66,6 +67,6 @@ export function toImportTask(body: unknown): ImportTaskRequest {
   if (typeof uri !== 'string' || typeof format !== 'string' || !isJsonObject(properties)) {
     throw new RequestInvalidError('import_from and import_from_format must be strings, image_properties an object');
   }
-  const image = toCreateImage({ disk_format: format, container_format: 'bare', ...properties });
+  const image = toCreateImage({ disk_format: format, container_format: 'bare', ...properties }, formats);
   return { image, uri, input };
 }

@@ -1,5 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Config } from '../../../config/config.js';
 import { ImportsService, type Job, TasksService } from '../../../modules/jobs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { TokenGuard } from '../../shared/auth-guard.js';
@@ -23,6 +24,7 @@ export class GlanceTasksController {
     private readonly tasks: TasksService,
     private readonly imports: ImportsService,
     private readonly address: PublicAddress,
+    private readonly config: Config,
   ) {}
 
   @Get('tasks')
@@ -48,7 +50,7 @@ export class GlanceTasksController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     this.tasks.checkAccess(actor);
-    const { image, uri, input } = toImportTask(parseJsonBody(request.body));
+    const { image, uri, input } = toImportTask(parseJsonBody(request.body), this.config.images.formats);
     const task = await this.imports.createAndStart(actor, image, {
       face: GLANCE_JOBS,
       method: 'web-download',
