@@ -226,6 +226,45 @@ users: [{name: alice, roles: [{project: renamed, role: reader}]}]
       ).resolves.toEqual(['reader']);
     });
 
+    it('sets exactly the default limits that it gives, and leaves them alone when it gives none', async () => {
+      const defaults = () =>
+        column('SELECT quantity, maximum::int8 FROM default_limits WHERE maximum IS NOT NULL ORDER BY 1');
+      await startWith('default_limits: {images: 5, keys: 0}');
+      await expect(defaults()).resolves.toEqual([
+        ['images', 5],
+        ['keys', 0],
+      ]);
+
+      await startWith('default_limits: {keys: 3}');
+      await startWith(FILE);
+      await expect(defaults()).resolves.toEqual([['keys', 3]]);
+
+      await startWith('default_limits: {}');
+      await expect(defaults()).resolves.toEqual([]);
+    });
+
+    it('makes access keys, and changes nothing when one is of somebody else', async () => {
+      const keys = () => column('SELECT access, u.name FROM access_keys JOIN users u ON u.id = user_id ORDER BY 1');
+      const aliceWith = (access: string) =>
+        `users: [{name: alice, access_keys: [{project: alpha, access: ${access}, secret: choose-a-long-one}]}]`;
+      await startWith(FILE);
+      await startWith(aliceWith('AK1'));
+      await startWith(aliceWith('AK2'));
+      await expect(keys()).resolves.toEqual([
+        ['AK1', 'alice'],
+        ['AK2', 'alice'],
+      ]);
+
+      await expect(startWith(aliceWith('AK1').replace('alice', 'root'))).rejects.toMatchObject({
+        name: 'BootstrapFileError',
+        problems: [expect.stringMatching(/bootstrap\.yaml: .*AK1/)],
+      });
+      await expect(keys()).resolves.toEqual([
+        ['AK1', 'alice'],
+        ['AK2', 'alice'],
+      ]);
+    });
+
     it('leaves users alone that it does not name', async () => {
       await startWith(FILE);
       const root = `SELECT users::text FROM users WHERE name = 'root'`;
