@@ -55,7 +55,10 @@ const run = promisify(execFile);
 // Debian's own: Keystone is installed for no other.
 const PYTHON = '/usr/bin/python3';
 const DATABASE = 'keystone.sqlite';
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 90_000;
+// Generous, for machines that are busy; but whatever hangs is named, long before the test's own time is over.
+const COMMAND_TIMEOUT_MS = 180_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 const REGION = 'RegionOne';
 const ADMIN = { name: 'admin', password: 's3cret-admin', project: 'admin' };
 const DEFAULT_TTL_SECONDS = 3_600;
@@ -115,6 +118,7 @@ class RunningKeystone implements Keystone {
     const domain = { id: 'default' };
     const reply = await fetch(`${this.url}/auth/tokens`, {
       method: 'POST',
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
         auth: {
@@ -131,6 +135,7 @@ class RunningKeystone implements Keystone {
   async call<T>(method: string, path: string, body?: object, token?: string): Promise<T> {
     const reply = await fetch(`${this.url}${path}`, {
       method,
+      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       headers: {
         'x-auth-token': token ?? (this.adminToken ??= await this.token(ADMIN.name)),
         ...(body ? { 'content-type': 'application/json' } : {}),
@@ -249,7 +254,10 @@ async function prepare(folder: string, url: string, tokenTtlSeconds?: number): P
     }
   }
   const manage = (...words: string[]) =>
-    run(findProgram('keystone-manage')!, ['--config-file', join(folder, 'keystone.conf'), ...words], { cwd: folder });
+    run(findProgram('keystone-manage')!, ['--config-file', join(folder, 'keystone.conf'), ...words], {
+      cwd: folder,
+      timeout: COMMAND_TIMEOUT_MS,
+    });
   await manage('db_sync');
   // Keystone leaves reads open, and without this nothing could be written beside them.
   const walMode = 'import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute("PRAGMA journal_mode = wal")';
@@ -290,7 +298,7 @@ password_hash_rounds = 4
 }
 
 async function answers(url: string): Promise<boolean> {
-  return fetch(url).then(
+  return fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) }).then(
     (reply) => reply.ok,
     () => false,
   );

@@ -11,7 +11,11 @@ import { describeWith, findProgram } from '../../support/programs.js';
 
 const run = promisify(execFile);
 
-jest.setTimeout(300_000);
+// Keystone alone takes half a minute of a processor to be made and started.
+const SETUP_TIMEOUT_MS = 600_000;
+const COMMAND_TIMEOUT_MS = 120_000;
+
+jest.setTimeout(240_000);
 
 describeWith([...KEYSTONE_PROGRAMS, 'openstack'], 'Kiln with the tokens of a real Keystone', () => {
   let keystone: Keystone;
@@ -42,7 +46,7 @@ describeWith([...KEYSTONE_PROGRAMS, 'openstack'], 'Kiln with the tokens of a rea
     kiln = await startKiln({ env, bootstrap });
     forgetful = await startKiln({ env: { ...env, KILN_KEYSTONE_CACHE_SECONDS: '0' }, bootstrap, beside: kiln });
     await keystone.addService('image', 'glance', `${kiln.url}/image`);
-  });
+  }, SETUP_TIMEOUT_MS);
 
   afterAll(async () => {
     await forgetful?.stop();
@@ -53,7 +57,7 @@ describeWith([...KEYSTONE_PROGRAMS, 'openstack'], 'Kiln with the tokens of a rea
 
   async function openstack(user: string, ...words: string[]): Promise<string> {
     const env = { ...keystone.openstackEnv(user), HOME: folder };
-    return (await run(findProgram('openstack')!, words, { env })).stdout;
+    return (await run(findProgram('openstack')!, words, { env, timeout: COMMAND_TIMEOUT_MS })).stdout;
   }
 
   function list(at: RunningKiln, token: string, headers: Record<string, string> = {}, path = '/image/v2/images') {
@@ -89,10 +93,11 @@ describeWith([...KEYSTONE_PROGRAMS, 'openstack'], 'Kiln with the tokens of a rea
 
     const created = JSON.parse(
       await openstack('alice', 'image', 'create', 'disk', '--disk-format', 'raw', '--file', file, '-f', 'json'),
-    ) as { id: string; owner: string; status: string };
-    expect(created).toMatchObject({ status: 'active', owner: keystone.projects.alpha });
+    ) as { id: string; owner: string };
+    expect(created.owner).toBe(keystone.projects.alpha);
 
-    expect(await openstack('alice', 'image', 'list', '-f', 'value', '-c', 'ID')).toContain(created.id);
+    const listed = JSON.parse(await openstack('alice', 'image', 'list', '-f', 'json')) as unknown[];
+    expect(listed).toContainEqual({ ID: created.id, Name: 'disk', Status: 'active' });
     await expect(openstack('bob', 'image', 'show', created.id)).rejects.toMatchObject({ code: 1 });
   });
 
@@ -153,27 +158,10 @@ describeWith([...KEYSTONE_PROGRAMS, 'openstack'], 'Kiln with the tokens of a rea
     expect((await list(forgetful, await keystone.token('alice'))).status).toBe(200);
   });
 
-  it('lets a service go on with a token that has expired', async () => {
-    await keystone.resume({ tokenTtlSeconds: 4 });
-    const token = await keystone.token('alice');
-    expect((await list(kiln, token)).status).toBe(200);
-    await eventually(async () => (await list(kiln, token)).status === 401);
-    await keystone.resume();
-
-    const service = await keystone.token('nova');
-    const user = await keystone.token('bob');
-    expect((await list(kiln, token, { 'x-service-token': service })).status).toBe(200);
-    expect((await list(kiln, token, { 'x-service-token': user })).status).toBe(401);
-    // The Image API judges by the user's token alone; others refuse the whole request.
-    const good = await keystone.token('alice');
-    expect((await list(kiln, good, { 'x-service-token': 'nonsense' })).status).toBe(200);
-    expect((await list(kiln, good, { 'x-service-token': 'nonsense' }, '/apis/ims/v3/images')).status).toBe(401);
-  });
-
   it('knows remembered tokens while Keystone is down, and says what it cannot know', async () => {
     const known = await keystone.token('alice');
     expect((await list(kiln, known)).status).toBe(200);
-    const unknown = await keystone.token('alice', 'alpha');
+    const unknown = await keystone.token('alice');
 
     await keystone.halt();
 
@@ -182,5 +170,28 @@ describeWith([...KEYSTONE_PROGRAMS, 'openstack'], 'Kiln with the tokens of a rea
     expect((await list(forgetful, unknown, {}, '/apis/ims/v3/images')).status).toBe(503);
     await keystone.resume();
     expect((await list(forgetful, unknown)).status).toBe(200);
+  });
+
+  // The last one: tokens are short-lived from here on.
+  it('lets a service go on with a token that has expired', async () => {
+    const [service, user, good] = [
+      await keystone.token('nova'),
+      await keystone.token('bob'),
+      await keystone.token('alice'),
+    ];
+    await keystone.resume({ tokenTtlSeconds: 6 });
+    // On a busy machine one may end on the way.
+    let token = '';
+    await eventually(async () => {
+      token = await keystone.token('alice');
+      return (await list(kiln, token)).status === 200;
+    }, 60_000);
+    await eventually(async () => (await list(kiln, token)).status === 401);
+
+    expect((await list(kiln, token, { 'x-service-token': service })).status).toBe(200);
+    expect((await list(kiln, token, { 'x-service-token': user })).status).toBe(401);
+    // The Image API judges by the user's token alone; others refuse the whole request.
+    expect((await list(kiln, good, { 'x-service-token': 'nonsense' })).status).toBe(200);
+    expect((await list(kiln, good, { 'x-service-token': 'nonsense' }, '/apis/ims/v3/images')).status).toBe(401);
   });
 });
