@@ -13,6 +13,7 @@ import { KeepTasks1767226062000 } from './1767226062000-keep-tasks.js';
 import { AddImageLocations1767226120000 } from './1767226120000-add-image-locations.js';
 import { CreateMetadefs1767226300000 } from './1767226300000-create-metadefs.js';
 import { CreateRateLimits1767226420000 } from './1767226420000-create-rate-limits.js';
+import { ListHashTasks1767226480000 } from './1767226480000-list-hash-tasks.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -31,4 +32,5 @@ export const MIGRATIONS = [
   AddImageLocations1767226120000,
   CreateMetadefs1767226300000,
   CreateRateLimits1767226420000,
+  ListHashTasks1767226480000,
 ];

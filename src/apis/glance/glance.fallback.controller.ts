@@ -15,6 +15,7 @@ const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] 
   [/^\/images\/[^/]+\/import$/, ['POST']],
   [/^\/images\/[^/]+\/actions\/(de|re)activate$/, ['POST']],
   [/^\/images\/[^/]+\/tasks$/, ['GET']],
+  [/^\/images\/[^/]+\/locations$/, ['GET', 'POST']],
   [/^\/images\/[^/]+\/tags\/[^/]+$/, ['PUT', 'DELETE']],
   [/^\/images\/[^/]+\/members$/, ['GET', 'POST']],
   [/^\/images\/[^/]+\/members\/[^/]+$/, ['GET', 'PUT', 'DELETE']],

@@ -15,6 +15,7 @@ import { TokenGuard } from '../shared/auth-guard.js';
 import { NoBodyGuard } from './no-body.guard.js';
 import { GlanceImagesController } from './images/images.controller.js';
 import { GlanceImportsController } from './imports/imports.controller.js';
+import { GlanceLocationsController } from './locations/locations.controller.js';
 import { GlanceMembersController } from './members/members.controller.js';
 import { GlanceNamespacesController } from './metadefs/namespaces.controller.js';
 import { GlanceMetadefObjectsController } from './metadefs/objects.controller.js';
@@ -38,6 +39,7 @@ import { GlanceUsageController } from './usage/usage.controller.js';
     GlanceImportsController,
     GlanceTasksController,
     GlanceTagsController,
+    GlanceLocationsController,
     GlanceMembersController,
     GlanceSchemasController,
     GlanceStoresController,

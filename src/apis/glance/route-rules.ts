@@ -39,6 +39,8 @@ export const ROUTE_RULES: Readonly<Record<string, RouteRule>> = {
   'GET /v2/images/:imageId/members/:member': image('get_member'),
   'PUT /v2/images/:imageId/members/:member': image('modify_member'),
   'DELETE /v2/images/:imageId/members/:member': image('delete_member'),
+  'GET /v2/images/:imageId/locations': image('fetch_image_location'),
+  'POST /v2/images/:imageId/locations': image('add_image_location'),
 
   'DELETE /v2/stores/:storeId/:imageId': image('delete_image_location'),
 

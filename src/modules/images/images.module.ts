@@ -26,6 +26,7 @@ import { ImageManifestsService } from './registration/image-manifests.service.js
 import { ImageRegistrationRepository } from './registration/image-registration.repository.js';
 import { ImageRegistrationService } from './registration/image-registration.service.js';
 import { ImageCopiesService } from './locations/image-copies.service.js';
+import { ExaminedLocationsService } from './locations/examined-locations.service.js';
 import { ImageLocationsRepository } from './locations/image-locations.repository.js';
 import { ImageLocationsService } from './locations/image-locations.service.js';
 import { ImageReader } from './locations/image-reader.js';
@@ -53,6 +54,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     DeletedImagesRepository,
     DeletedManifestsService,
     ImageCopiesService,
+    ExaminedLocationsService,
     ImageLocationsRepository,
     ImageLocationsService,
     ImageReader,
@@ -67,6 +69,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageManifestsService,
   ],
   exports: [
+    ExaminedLocationsService,
     ImageLocationsService,
     ImageCopiesService,
     ImagesPolicy,

@@ -194,6 +194,26 @@ export class ImagesPolicy {
   }
 
   /**
+   * Give a queued image the place of its bytes. Services may do so for any image that they see.
+   * @throws ImageNotFoundError, ImageForbiddenError
+   */
+  checkAddLocation(actor: Actor, sighting: Sighting): void {
+    const action = 'add a location to';
+    if (this.fetchesLocations(actor, sighting)) this.check('add_image_location', actor, sighting, action);
+    else this.checkOwn('add_image_location', actor, sighting, action);
+  }
+
+  /** Whether the actor is one of those who are told where the bytes of every image are. */
+  fetchesLocations(actor: Actor, sighting: Sighting): boolean {
+    return this.allows('fetch_image_location', actor, sighting);
+  }
+
+  /** @throws ImageNotFoundError, ImageForbiddenError */
+  checkFetchLocations(actor: Actor, sighting: Sighting): void {
+    this.check('fetch_image_location', actor, sighting, 'fetch the locations of');
+  }
+
+  /**
    * Also the removal of a copy from a store.
    * @throws ImageNotFoundError, ImageForbiddenError
    */

@@ -28,6 +28,7 @@ export { ImageRemovalService } from './image-removal.service.js';
 export { hasData, IMAGE_STATUSES, type ImageStatus } from './image-status.js';
 export { ImageImportsService } from './imports/image-imports.service.js';
 export {
+  ImportDigestsMissingError,
   ImportFormatsMissingError,
   ImportLockedError,
   ImportStagingError,
@@ -88,9 +89,11 @@ export {
   VISIBILITIES,
   type Visibility,
 } from './images.types.js';
+export { type ExaminedBytes, ExaminedLocationsService } from './locations/examined-locations.service.js';
 export { ImageCopiesService } from './locations/image-copies.service.js';
 export { ImageLocationsService, type ShownLocation } from './locations/image-locations.service.js';
 export type { GivenLocation, LocationChange, ValidationData } from './locations/location-changes.js';
+export { LocationInvalidError, LocationMismatchError } from './locations/locations.errors.js';
 export { WEB_STORE } from './locations/image-location.js';
 export { ImageMember } from './members/image-member.entity.js';
 export { ImageMembersService } from './members/image-members.service.js';

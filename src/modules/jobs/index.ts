@@ -1,10 +1,17 @@
 export * from './builder.js';
 export { JobRunner, MOST_ATTEMPTS } from './execution/job-runner.js';
+export { type AwaitedDigest, HASH_ALGORITHMS, type HashAlgorithm, hashOrderOf } from './imports/hash-order.js';
 export { type ImportOrder, type ImportSourceOrder, orderOf } from './imports/import-order.js';
 export { type ConversionOrder, type ConvertedData, ImageConverter } from './imports/image-converter.js';
 export { ImportArgumentError, ImportMethodError } from './imports/imports.errors.js';
 export { ImportsService } from './imports/imports.service.js';
-export { type ImportImage, TASK_SORT_KEYS, type TaskQuery, type TaskSortKey } from './imports/imports.types.js';
+export {
+  type AddImageLocation,
+  type ImportImage,
+  TASK_SORT_KEYS,
+  type TaskQuery,
+  type TaskSortKey,
+} from './imports/imports.types.js';
 export { TASK_RETENTION_MS, TasksService } from './imports/tasks.service.js';
 export { JobLogsService, type LogEvent } from './job-logs.service.js';
 export { BUILDS_QUEUE, JobQueue, TRANSFERS_QUEUE } from './job-queue.js';

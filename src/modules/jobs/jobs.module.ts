@@ -12,6 +12,7 @@ import { BuildWork } from './builds/build-work.js';
 import { JobExecutionsRepository } from './execution/job-executions.repository.js';
 import { JobRunner } from './execution/job-runner.js';
 import { type JobWork, JobWorks } from './execution/job-work.js';
+import { HashWork } from './imports/hash-work.js';
 import { ImportSources } from './imports/import-sources.js';
 import { ImportWork } from './imports/import-work.js';
 import { ImportsService } from './imports/imports.service.js';
@@ -28,7 +29,7 @@ import { JobsRepository } from './jobs.repository.js';
 import { JobsService } from './jobs.service.js';
 
 /** What jobs of every type do. */
-const WORKS = [BuildWork, ImportWork];
+const WORKS = [BuildWork, ImportWork, HashWork];
 
 const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSignals];
 

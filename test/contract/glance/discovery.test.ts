@@ -20,12 +20,15 @@ describe('versions', () => {
   const document = () => ({
     versions: [
       'v2.18',
+      'v2.17',
       'v2.16',
       'v2.15',
       'v2.14',
       'v2.13',
       'v2.12',
       'v2.11',
+      'v2.10',
+      'v2.9',
       'v2.8',
       'v2.7',
       'v2.6',
@@ -172,6 +175,7 @@ describe('methods', () => {
     [`/v2/images/${ID}`, 'GET, PATCH, DELETE'],
     [`/v2/images/${ID}/file`, 'GET, PUT'],
     [`/v2/images/${ID}/tags/t`, 'PUT, DELETE'],
+    [`/v2/images/${ID}/locations`, 'GET, POST'],
     [`/v2/images/${ID}/members`, 'GET, POST'],
     [`/v2/images/${ID}/members/m`, 'GET, PUT, DELETE'],
     ['/v2/schemas/image', 'GET'],

@@ -124,6 +124,10 @@ class Caller {
 const PATCH = { 'content-type': 'application/openstack-images-v2.1-json-patch' };
 const BYTES = { 'content-type': 'application/octet-stream' };
 const WEB_DOWNLOAD = { method: { name: 'web-download', uri: 'http://198.41.0.4/disk' } };
+const LOCATION = {
+  url: WEB_DOWNLOAD.method.uri,
+  validation_data: { os_hash_algo: 'md5', os_hash_value: 'ab'.repeat(16) },
+};
 
 interface Recipe {
   readonly body?: () => unknown;
@@ -181,6 +185,13 @@ const IMAGE_RECIPES: Readonly<Record<string, Recipe>> = {
     refusal: unless(['queued'], 409),
   },
   'GET /v2/images/:imageId/tasks': { ok: 200 },
+  'GET /v2/images/:imageId/locations': { ok: 200 },
+  'POST /v2/images/:imageId/locations': {
+    body: () => LOCATION,
+    ok: 202,
+    own: true,
+    refusal: unless(['queued'], 409),
+  },
   'PUT /v2/cache/:imageId': { ok: 202, refusal: unless(['active'], 400) },
   'DELETE /v2/cache/:imageId': { ok: 204 },
   // The only copy stays: that is looked at last.
@@ -286,6 +297,7 @@ beforeAll(async () => {
     KILN_DATA_DIR: folder,
     KILN_BOOTSTRAP_FILE: bootstrapFile,
     KILN_ROLE: 'api',
+    KILN_IMAGE_LOCATIONS: 'shown',
     KILN_LOG_LEVEL: 'fatal',
   });
   const [faces, metrics] = [new FaceRegistry(), new Metrics()];

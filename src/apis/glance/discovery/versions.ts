@@ -1,16 +1,15 @@
-/**
- * The minors whose calls are served, newest first: the first is CURRENT.
- *
- * Missing: 2.10 (removal from stores) and 2.17 (locations).
- */
+/** The minors whose calls are served, newest first: the first is CURRENT. */
 const MINOR_VERSIONS = [
   'v2.18',
+  'v2.17',
   'v2.16',
   'v2.15',
   'v2.14',
   'v2.13',
   'v2.12',
   'v2.11',
+  'v2.10',
+  'v2.9',
   'v2.8',
   'v2.7',
   'v2.6',

@@ -2,7 +2,8 @@ import type { GivenLocation, ValidationData } from '../../../modules/images/inde
 import { isJsonObject } from '../../shared/json-body.js';
 import { RequestInvalidError } from '../glance.errors.js';
 
-const LONGEST_URL = 255;
+/** In characters. */
+export const LONGEST_URL = 255;
 const LONGEST_METADATA = 4_096;
 
 /**

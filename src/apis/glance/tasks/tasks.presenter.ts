@@ -1,4 +1,4 @@
-import { type Job, orderOf, TASK_RETENTION_MS } from '../../../modules/jobs/index.js';
+import { hashOrderOf, type Job, orderOf, TASK_RETENTION_MS } from '../../../modules/jobs/index.js';
 import { presentTime } from '../../shared/wire-time.js';
 
 const STATUS = {
@@ -9,8 +9,9 @@ const STATUS = {
   cancelled: 'failure',
 } as const satisfies Record<Job['status'], string>;
 
-/** The kinds of tasks on the wire: the old call's, and that of every import. */
-export function taskType(task: Job): 'import' | 'api_image_import' {
+/** The kinds of tasks on the wire: the old call's, that of every import, and that of every location. */
+export function taskType(task: Job): 'import' | 'api_image_import' | 'location_import' {
+  if (task.jobType === 'hash') return 'location_import';
   return orderOf(task).legacy ? 'import' : 'api_image_import';
 }
 
@@ -43,6 +44,7 @@ export function presentTask(task: Job, withSource: boolean) {
 }
 
 function presentInput(task: Job): object {
+  if (task.jobType === 'hash') return presentLocation(task);
   const { method, stores, allStoresMustSucceed, legacy } = orderOf(task);
   if (legacy) return legacy;
   const told =
@@ -58,5 +60,14 @@ function presentInput(task: Job): object {
     image_id: task.imageId,
     import_req: { method: told, stores, all_stores_must_succeed: allStoresMustSucceed },
     backend: stores,
+  };
+}
+
+function presentLocation(task: Job): object {
+  const { url, validation } = hashOrderOf(task);
+  return {
+    image_id: task.imageId,
+    loc_url: url,
+    validation_data: validation ? { os_hash_algo: validation.algorithm, os_hash_value: validation.value } : {},
   };
 }

@@ -63,7 +63,7 @@ export class ImageCache implements OnApplicationBootstrap, BeforeApplicationShut
   async open(image: Image, prefer: readonly string[], range?: ByteRange): Promise<Readable> {
     const kept = await this.files?.open(image.id, image.sizeBytes!, range);
     if (kept) return kept;
-    if (this.files && this.isElsewhere(image)) await this.wantQuietly(image.id);
+    if (this.files && isSure(image) && this.isElsewhere(image)) await this.wantQuietly(image.id);
     return this.reader.open(image, prefer, range);
   }
 
@@ -133,11 +133,16 @@ export class ImageCache implements OnApplicationBootstrap, BeforeApplicationShut
 
   private async fill(files: FileCache, imageId: string): Promise<void> {
     const image = (await this.images.find(imageId, null))?.image;
-    if (!image || !hasData(image.status) || image.sizeBytes === null) return;
+    if (!image || !hasData(image.status) || image.sizeBytes === null || !isSure(image)) return;
     const source = () => this.reader.open(image, []);
     const kept = await files.fill(imageId, image.sizeBytes, source, this.stopping.signal);
     if (!kept) this.log.info('an image is larger than the cache', { image_id: imageId, bytes: image.sizeBytes });
     // Deleted while its bytes came: the delete found nothing to remove.
     if (!(await this.images.find(imageId, null))) await files.remove(imageId);
   }
+}
+
+/** Whether the bytes that come are sure to be the image's: of what lies on the web that is so if a digest is known. */
+function isSure({ primaryFileId, md5, hashValue }: Image): boolean {
+  return primaryFileId !== null || md5 !== null || hashValue !== null;
 }

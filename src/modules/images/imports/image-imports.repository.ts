@@ -4,12 +4,21 @@ import type { CompleteFile } from '../../artifacts/index.js';
 import type { Image } from '../image.entity.js';
 import { IMAGE_COLUMNS, toImage } from '../images.repository.js';
 import type { ImageProperties } from '../images.types.js';
+import { WEB_STORE } from '../locations/image-location.js';
 
 /** What an import makes of an image. */
 export interface ImportedImage {
   readonly properties: ImageProperties;
   readonly diskFormat: string | null;
   readonly containerFormat: string | null;
+  readonly virtualSizeBytes: number | null;
+}
+
+/** What is found out about bytes that lie elsewhere. */
+interface KnownImage {
+  readonly sizeBytes: number;
+  readonly md5: string;
+  readonly sha512: string;
   readonly virtualSizeBytes: number | null;
 }
 
@@ -46,8 +55,35 @@ export class ImageImportsRepository {
   async requeue(id: string, properties: ImageProperties): Promise<Image> {
     return (await this.write(
       id,
-      `properties = $2, status = 'queued', origin = 'upload', size_bytes = NULL, virtual_size_bytes = NULL, upload_file_id = NULL`,
+      `properties = $2, status = 'queued', origin = 'upload', size_bytes = NULL, virtual_size_bytes = NULL, upload_file_id = NULL,
+       store_ids = '{}'`,
       [JSON.stringify(properties)],
+    ))!;
+  }
+
+  /** Marks a locked image as waiting for what is found at its place. */
+  async beginExamining(id: string, properties: ImageProperties): Promise<Image> {
+    return (await this.write(id, `properties = $2, status = 'importing'`, [JSON.stringify(properties)]))!;
+  }
+
+  /** Makes a locked image `active` of whose bytes only the size is known, and what it says itself. */
+  async activateUnexamined(
+    id: string,
+    properties: ImageProperties,
+    sizeBytes: number,
+    storeId: string,
+  ): Promise<Image> {
+    const set = `properties = $2, status = 'active', size_bytes = $3, store_ids = ARRAY[$4]`;
+    return (await this.write(id, set, [JSON.stringify(properties), sizeBytes, storeId]))!;
+  }
+
+  /** Notes what was found out about the bytes of a locked image; one that waited for it is `active`. */
+  async setExamined(id: string, properties: ImageProperties, known: KnownImage, storeId: string): Promise<Image> {
+    return (await this.write(
+      id,
+      `properties = $2, status = CASE status WHEN 'importing' THEN 'active' ELSE status END, size_bytes = $3, md5 = $4,
+       hash_algorithm = 'sha512', hash_value = $5, virtual_size_bytes = $6, store_ids = ARRAY[$7]`,
+      [JSON.stringify(properties), known.sizeBytes, known.md5, known.sha512, known.virtualSizeBytes, storeId],
     ))!;
   }
 
@@ -80,8 +116,10 @@ export class ImageImportsRepository {
     await this.insertCopies(id, files);
     return (await this.write(
       id,
-      `properties = $2, store_ids = ARRAY(SELECT store_id FROM image_copies WHERE image_id = $1 ORDER BY created_at, store_id)`,
-      [JSON.stringify(properties)],
+      `properties = $2, primary_file_id = coalesce(primary_file_id, $3),
+       store_ids = ARRAY(SELECT store_id FROM image_copies WHERE image_id = $1 ORDER BY created_at, store_id)
+         || CASE WHEN EXISTS (SELECT 1 FROM image_locations WHERE image_id = $1) THEN ARRAY[$4] ELSE '{}' END`,
+      [JSON.stringify(properties), files[0]?.id ?? null, WEB_STORE],
     ))!;
   }
 

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { isUuid } from '../../../common/ids.js';
 import type { ImportMethod } from '../../../config/config.js';
@@ -14,9 +15,12 @@ import type { ImageStatus } from '../image-status.js';
 import { ImageChangedError, ImageGoneError, ImageNotFoundError } from '../images.errors.js';
 import { ImagesPolicy, type Sighting } from '../images.policy.js';
 import { ImagesRepository } from '../images.repository.js';
+import { ImageLocationsRepository } from '../locations/image-locations.repository.js';
+import { ImageReader } from '../locations/image-reader.js';
 import { ImageImportsRepository } from './image-imports.repository.js';
-import { importTaskOf, markImported, markImporting, missedStoresOf } from './import-marks.js';
+import { importTaskOf, isUnexamined, markImported, markImporting, missedStoresOf } from './import-marks.js';
 import {
+  ImportDigestsMissingError,
   ImportFormatsMissingError,
   ImportLockedError,
   ImportStagingError,
@@ -46,6 +50,8 @@ export class ImageImportsService {
     private readonly policy: ImagesPolicy,
     private readonly content: ImageContentService,
     private readonly removal: ImageRemovalService,
+    private readonly locations: ImageLocationsRepository,
+    private readonly reader: ImageReader,
     private readonly artifacts: ArtifactsService,
     private readonly objects: ObjectStores,
     private readonly ledger: Ledger,
@@ -66,6 +72,7 @@ export class ImageImportsService {
    * @throws ImportStatusError its status does not fit the method
    * @throws ImportStagingError not all of its bytes have come
    * @throws ImportFormatsMissingError
+   * @throws ImportDigestsMissingError a copy of what lies on the web could not be compared with anything
    * @throws ImageForbiddenError
    * @throws ImportLockedError another task has it
    * @throws ImportStoresInvalidError, ImportStoreUnknownError
@@ -100,6 +107,11 @@ export class ImageImportsService {
   /** The image that a task imports. @throws ImageGoneError it has it no longer */
   async get(imageId: string, taskId: string): Promise<Image> {
     return this.checkHeld(await this.images.find(imageId, null), imageId, taskId);
+  }
+
+  /** Opens the bytes of an image that has some, wherever they are. @see ImageReader.open */
+  open(image: Image): Promise<Readable> {
+    return this.reader.open(image, []);
   }
 
   /** Notes how far a task is: the stores that are still to be done, and those that failed. @throws ImageGoneError */
@@ -172,7 +184,9 @@ export class ImageImportsService {
   private async letGo(image: Image): Promise<Image> {
     const properties = markImported(image.properties, missedStoresOf(image));
     await this.ledger.release(image.projectId, 'uploads', 1);
-    if (image.status !== 'importing') return this.imports.setProperties(image.id, properties);
+    // Nobody has read a byte of what was not looked at.
+    if (isUnexamined(image)) await this.locations.replaceWeb(image.id, []);
+    else if (image.status !== 'importing') return this.imports.setProperties(image.id, properties);
     if (image.uploadFileId !== null) await this.artifacts.unreference(image.uploadFileId);
     return this.imports.requeue(image.id, properties);
   }
@@ -194,6 +208,9 @@ export class ImageImportsService {
     if (image.status !== needed) throw new ImportStatusError(imageId, image.status, needed);
     if (command.method === 'glance-direct' && image.sizeBytes === null) throw new ImportStagingError(imageId);
     if (image.diskFormat === null || image.containerFormat === null) throw new ImportFormatsMissingError(imageId);
+    if (command.method === 'copy-image' && image.primaryFileId === null && image.hashValue === null) {
+      throw new ImportDigestsMissingError(imageId);
+    }
     command.checkArguments();
     this.checkPermitted(actor, sighting, command.method);
     return image;

@@ -1,3 +1,5 @@
+import type { Image } from '../image.entity.js';
+import { hasData } from '../image-status.js';
 import type { ImageProperties } from '../images.types.js';
 
 /** Names of the properties by which an import tells how far it is. */
@@ -8,6 +10,16 @@ const FAILED = 'os_glance_failed_import';
 /** The task that imports an image just now; null: none. */
 export function importTaskOf({ properties }: { readonly properties: ImageProperties }): string | null {
   return properties[TASK] || null;
+}
+
+/**
+ * Whether a task still looks at the bytes of an image that lie on the web, and of which nothing is known so far. Nobody
+ * reads them before.
+ */
+export function isUnexamined(image: Pick<Image, 'status' | 'hashValue' | 'primaryFileId' | 'properties'>): boolean {
+  return (
+    importTaskOf(image) !== null && hasData(image.status) && image.hashValue === null && image.primaryFileId === null
+  );
 }
 
 /** Stores into which the last import of an image could not put its data. */

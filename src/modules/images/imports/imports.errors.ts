@@ -33,6 +33,16 @@ export class ImportFormatsMissingError extends ConflictError {
   }
 }
 
+/** Bytes elsewhere are only copied if they can be told from others. */
+export class ImportDigestsMissingError extends ConflictError {
+  override readonly code = 'images.import_digests_missing';
+  constructor(imageId: string) {
+    super(`Image ${imageId} lies on the web and its digests are not known, so no copy of it could be trusted`, {
+      imageId,
+    });
+  }
+}
+
 /** Another import of the image is under way. */
 export class ImportLockedError extends ConflictError {
   override readonly code = 'images.import_locked';

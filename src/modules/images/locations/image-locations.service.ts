@@ -8,6 +8,8 @@ import type { Image } from '../image.entity.js';
 import { ImageNotFoundError } from '../images.errors.js';
 import { ImagesPolicy, type Sighting } from '../images.policy.js';
 import { ImagesRepository } from '../images.repository.js';
+import { importTaskOf, isUnexamined } from '../imports/import-marks.js';
+import { ImportLockedError } from '../imports/imports.errors.js';
 import { ImageCopiesService } from './image-copies.service.js';
 import { type ImageLocation, type LocationMetadata, storeOf, urlOf } from './image-location.js';
 import { ImageLocationsRepository } from './image-locations.repository.js';
@@ -55,12 +57,25 @@ export class ImageLocationsService {
   }
 
   /**
+   * The places of one image, for services that read them by themselves.
+   * @throws ImageNotFoundError, ImageForbiddenError
+   */
+  async fetch(actor: Actor, imageId: string): Promise<readonly ShownLocation[]> {
+    const sighting = isUuid(imageId, true) ? await this.images.find(imageId, actor.projectId) : null;
+    if (!sighting) throw new ImageNotFoundError(imageId);
+    this.policy.checkFetchLocations(actor, sighting);
+    const { id } = sighting.image;
+    return (await this.locations.of([id])).get(id)!.map(present);
+  }
+
+  /**
    * Changes where an image's bytes are, together with whatever else `andAlso` does, or not at all. New places are asked
    * for their size before; a queued image becomes active.
    *
    * @throws LocationsHiddenError
    * @throws ImageNotFoundError, ImageForbiddenError
    * @throws LocationMismatchError the bytes there are not the image's, or nobody could tell
+   * @throws ImportLockedError a task still looks at the bytes there
    * @throws anything that `planChanges` and `WebReader.measure` throw
    */
   async update(
@@ -88,6 +103,7 @@ export class ImageLocationsService {
     const { image } = sighting;
     if (changes.some(({ kind }) => kind === 'remove')) this.policy.checkDeleteLocation(actor, sighting);
     if (changes.some(({ kind }) => kind !== 'remove')) this.policy.checkSetLocation(actor, sighting);
+    if (isUnexamined(image)) throw new ImportLockedError(image.id, importTaskOf(image)!);
     const present = (await this.locations.of([image.id])).get(image.id)!;
     const plan = planChanges(image, present, changes, (url) => this.web.check(url));
     // Of bytes without a digest nobody can tell whether those elsewhere are the same.

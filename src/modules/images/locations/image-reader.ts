@@ -6,6 +6,7 @@ import type { ByteRange } from '../../../platform/object-store/object-store.js';
 import { ObjectStores } from '../../../platform/object-store/object-stores.js';
 import { ArtifactsService } from '../../artifacts/index.js';
 import type { Image } from '../image.entity.js';
+import { isUnexamined } from '../imports/import-marks.js';
 import { type ImageLocation, storeOf } from './image-location.js';
 import { ImageLocationsRepository } from './image-locations.repository.js';
 import { LocationUnavailableError } from './locations.errors.js';
@@ -45,6 +46,7 @@ export class ImageReader {
 
   private openPlace(image: Image, place: ImageLocation, range?: ByteRange): Promise<Readable> {
     if (place.kind === 'copy') return this.artifacts.open(place.fileId, range);
+    if (isUnexamined(image)) throw new LocationUnavailableError('its bytes are still looked at');
     const { md5, hashValue } = image;
     return this.web.open(place.url, { sizeBytes: image.sizeBytes!, md5, hashValue }, range);
   }

@@ -55,6 +55,22 @@ export class LocationsHiddenError extends ForbiddenError {
   }
 }
 
+/** No store reads what lies on the web. */
+export class LocationsOffError extends ForbiddenError {
+  override readonly code = 'images.locations_off';
+  constructor() {
+    super('No store for locations on the web is configured here.');
+  }
+}
+
+/** Places other than on the web are for services to name. */
+export class LocationSchemeError extends ForbiddenError {
+  override readonly code = 'images.location_scheme';
+  constructor() {
+    super('Only locations with an http or https url may be added.');
+  }
+}
+
 /** A place that no image can have. */
 export class LocationInvalidError extends InvalidError {
   override readonly code: string = 'images.location_invalid';

@@ -66,7 +66,7 @@ export class ImportWork extends JobWork {
 
   /** What is wrong at the other side is not better a moment later; what is ours may be. */
   override mayPass(error: unknown): boolean {
-    return error instanceof UnavailableError && !error.code.startsWith('egress.');
+    return error instanceof UnavailableError && !isOfOthers(error);
   }
 
   private async sourceOf({ run, order }: Import): Promise<ImportSource> {
@@ -80,12 +80,24 @@ export class ImportWork extends JobWork {
 
   private async copy(importing: Import): Promise<void> {
     const { run, image } = importing;
-    const primary = await this.artifacts.getFile(image.primaryFileId!);
-    importing.progress.expect(primary.sizeBytes);
-    const { files, failed } = await this.distribute(importing, importing.order.stores, (storeId) =>
-      this.putCopy(importing, primary, storeId),
-    );
+    const primary = image.primaryFileId === null ? null : await this.artifacts.getFile(image.primaryFileId);
+    importing.progress.expect(image.sizeBytes);
+    const { files, failed } = await this.distribute(importing, importing.order.stores, async (storeId, earlier) => {
+      const source = primary ?? earlier;
+      return source
+        ? this.putCopy(importing, source, storeId)
+        : (await this.putFromSource(importing, this.elsewhere(image), storeId)).file;
+    });
     await this.succeed(importing, () => this.images.addCopies(image.id, run.job.id, run.job.userId, files, failed));
+  }
+
+  /** The bytes of an image that lie on the web, where they are read as every download reads them. */
+  private elsewhere(image: Image): ImportSource {
+    return {
+      properties: {},
+      sha512: image.hashValue,
+      open: async () => ({ body: await this.images.open(image), sizeBytes: image.sizeBytes }),
+    };
   }
 
   /** What is staged in a store that is to have it stays where it is. */
@@ -325,6 +337,11 @@ async function fromSource<T>(body: NodeJS.ReadableStream & { destroy(): unknown 
   } finally {
     body.destroy();
   }
+}
+
+/** Whether it is the other side that is to blame. */
+function isOfOthers({ code }: UnavailableError): boolean {
+  return code.startsWith('egress.') || code === 'images.location_unavailable';
 }
 
 /** Whether another store may take what this one does not. */

@@ -7,17 +7,24 @@ import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { EgressClient } from '../../../platform/egress/egress-client.js';
 import { Outbox } from '../../../platform/events/outbox.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
-import { type CreateImage, type Image, ImageImportsService, ImagesService } from '../../images/index.js';
+import {
+  type CreateImage,
+  ExaminedLocationsService,
+  type Image,
+  ImageImportsService,
+  ImagesService,
+} from '../../images/index.js';
 import { type Actor, Ledger, LimitExceededError, NotPermittedError } from '../../tenancy/index.js';
 import { JobEndings } from '../job-endings.js';
 import { JobSignals } from '../job-signals.js';
-import type { Job, JobInput } from '../job.entity.js';
+import type { Job } from '../job.entity.js';
 import { hasEnded } from '../job-state.js';
-import { JobsRepository } from '../jobs.repository.js';
+import { JobsRepository, type NewJob } from '../jobs.repository.js';
 import type { JobCause } from '../jobs.types.js';
 import { type ImportOrder, type ImportSourceOrder, toAsker, tokenContext } from './import-order.js';
+import type { HashOrder } from './hash-order.js';
 import { ImportArgumentError, ImportMethodError } from './imports.errors.js';
-import type { ImportImage } from './imports.types.js';
+import type { AddImageLocation, ImportImage } from './imports.types.js';
 
 const MINUTE_MS = 60_000;
 /** A task that holds an image and does nothing for so long may be put aside. @see Image API v2, import locking */
@@ -34,7 +41,7 @@ interface NewTask {
   readonly sealedToken: Buffer | null;
 }
 
-/** Begins imports, and ends those whose images go. Running them is `ImportWork`'s. */
+/** Begins imports, and ends those whose images go. Running them is `ImportWork`'s and `HashWork`'s. */
 @Injectable()
 export class ImportsService implements OnModuleInit {
   constructor(
@@ -43,6 +50,7 @@ export class ImportsService implements OnModuleInit {
     private readonly signals: JobSignals,
     private readonly images: ImagesService,
     private readonly imports: ImageImportsService,
+    private readonly locations: ExaminedLocationsService,
     private readonly egress: EgressClient,
     private readonly secrets: SecretBox,
     private readonly ledger: Ledger,
@@ -53,7 +61,7 @@ export class ImportsService implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.endings.onEnd(['import', 'copy'], async (job, { status }) => {
+    this.endings.onEnd(['import', 'copy', 'hash'], async (job, { status }) => {
       if (status !== 'succeeded') await this.imports.release(job.imageId!, job.id);
     });
     this.imports.onDelete((imageId, taskId) => this.endWithImage(imageId, taskId));
@@ -96,6 +104,21 @@ export class ImportsService implements OnModuleInit {
       const { id } = await this.images.create(actor, image);
       return (await this.accept(actor, id, method, command, task))!;
     });
+  }
+
+  /**
+   * Gives a queued image a place on the web; a worker looks at the bytes there.
+   * @throws LimitExceededError too many uploads or jobs are under way
+   * @throws anything that `ExaminedLocationsService.begin` throws
+   * @see Image API v2, "Add location" (2.17)
+   */
+  addLocation(actor: Actor, imageId: string, { face, url, validation }: AddImageLocation): Promise<Job> {
+    const task = { id: newId(), sealedToken: null };
+    const order: HashOrder = { url, validation };
+    const command = { taskId: task.id, url, isAwaited: validation !== null };
+    return this.locations.begin(actor, imageId, command, (image) =>
+      this.insert(actor, task, { face, jobType: 'hash', input: { ...order } }, image),
+    );
   }
 
   private offered(method: string): ImportMethod {
@@ -151,10 +174,16 @@ export class ImportsService implements OnModuleInit {
       asker: toAsker(actor),
       ...(command.legacy ? { legacy: command.legacy } : {}),
     };
-    return this.insert(actor, task, command.face, begun.image, order);
+    const jobType = method === 'copy-image' ? 'copy' : 'import';
+    return this.insert(actor, task, { face: command.face, jobType, input: { ...order } }, begun.image);
   }
 
-  private async insert(actor: Actor, task: NewTask, face: string, image: Image, order: ImportOrder): Promise<Job> {
+  private async insert(
+    actor: Actor,
+    task: NewTask,
+    work: Pick<NewJob, 'face' | 'jobType' | 'input'>,
+    image: Image,
+  ): Promise<Job> {
     const { id, sealedToken } = task;
     const projectId = actor.projectId ?? image.projectId;
     if (projectId === null) throw new NotPermittedError('images:import without a project');
@@ -163,10 +192,8 @@ export class ImportsService implements OnModuleInit {
       id,
       projectId,
       userId: actor.id,
-      face,
-      jobType: order.method.name === 'copy-image' ? 'copy' : 'import',
+      ...work,
       imageId: image.id,
-      input: order as unknown as JobInput,
       requestId: currentRequestId(),
       sealedToken,
     });

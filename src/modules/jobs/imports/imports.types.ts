@@ -1,3 +1,4 @@
+import type { AwaitedDigest } from './hash-order.js';
 import type { StoreChoice } from '../../images/index.js';
 import type { JobStatus } from '../job-state.js';
 
@@ -19,6 +20,14 @@ export interface ImportImage {
   readonly token?: string;
   /** @see ImportOrder.legacy */
   readonly legacy?: Readonly<Record<string, unknown>>;
+}
+
+/** The place on the web that a queued image is to have its bytes from. */
+export interface AddImageLocation {
+  /** @see ImportImage.face */
+  readonly face: string;
+  readonly url: string;
+  readonly validation: AwaitedDigest | null;
 }
 
 export const TASK_SORT_KEYS = ['id', 'type', 'status', 'owner', 'created_at', 'updated_at', 'expires_at'] as const;

@@ -9,7 +9,7 @@ import type { TaskQuery, TaskSortKey } from './imports.types.js';
 const MOST_OF_IMAGE = 200;
 
 /** Those that do the work of the tasks that faces know. */
-const IS_TASK = `j.job_type IN ('import', 'copy') AND j.deleted_at IS NULL`;
+const IS_TASK = `j.job_type IN ('import', 'copy', 'hash') AND j.deleted_at IS NULL`;
 const EVER = 'infinity';
 
 /** Statements on jobs as records of imports. */

@@ -1,0 +1,37 @@
+import { Controller, Get, HttpCode, Param, Post, Req, UseGuards } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { ImageLocationsService } from '../../../modules/images/index.js';
+import { ImportsService } from '../../../modules/jobs/index.js';
+import type { Actor } from '../../../modules/tenancy/index.js';
+import { TokenGuard } from '../../shared/auth-guard.js';
+import { CurrentActor } from '../../shared/current-actor.js';
+import { parseJsonBody } from '../../shared/json-body.js';
+import { GLANCE_MOUNT } from '../glance.face.js';
+import { NoBodyGuard } from '../no-body.guard.js';
+import { toAddLocation } from './add-location-request.js';
+
+/** @see Image API v2, "Locations" */
+@Controller(`${GLANCE_MOUNT}/v2/images/:imageId/locations`)
+@UseGuards(TokenGuard)
+export class GlanceLocationsController {
+  constructor(
+    private readonly imports: ImportsService,
+    private readonly locations: ImageLocationsService,
+  ) {}
+
+  @Post()
+  @HttpCode(202)
+  async add(
+    @CurrentActor() actor: Actor,
+    @Param('imageId') imageId: string,
+    @Req() request: FastifyRequest,
+  ): Promise<void> {
+    await this.imports.addLocation(actor, imageId, toAddLocation(parseJsonBody(request.body)));
+  }
+
+  @Get()
+  @UseGuards(NoBodyGuard)
+  list(@CurrentActor() actor: Actor, @Param('imageId') imageId: string) {
+    return this.locations.fetch(actor, imageId);
+  }
+}
