@@ -113,3 +113,48 @@ describe('a property that one may only read', () => {
 it('refuses to make an image with a property that one may not create', async () => {
   expect(of(await alice.ask('POST', '/v2/images', { x_secret: 'mine' }))).toEqual([403]);
 });
+
+// No advisory of its own, but what the notes on property protections warn of.
+describe('property protection bypass', () => {
+  it.each([
+    ['a removal and an addition in one patch', [{ op: 'remove', path: '/x_fixed' }, add('/x_fixed', '2')]],
+    ['an addition over what is there', [add('/x_fixed', '2')]],
+    ['a doubled slash', [{ op: 'replace', path: '//x_fixed', value: '2' }]],
+    [
+      'an escaped name',
+      [
+        { op: 'replace', path: '/x~0fixed', value: '2' },
+        { op: 'replace', path: '/x_fixed', value: '2' },
+      ],
+    ],
+    ['a harmless change before it', [add('/colour', 'blue'), { op: 'replace', path: '/x_fixed', value: '2' }]],
+  ])('is not had by %s', async (_how, changes) => {
+    const id = await withSecret();
+
+    const { status } = await alice.patch(id, changes);
+
+    expect([403, 409]).toContain(status);
+    expect((await root.show(id)).body).toMatchObject({ x_fixed: '1', x_secret: 'hush', colour: 'red' });
+  });
+
+  it('is not had through the older patch language, the Compute API or IMS', async () => {
+    const id = await withSecret();
+    const send = (path: string, method: string, body: object) =>
+      fetch(`${kiln.url}${path}`, {
+        method,
+        headers: { 'x-auth-token': alice.token, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+
+    const answers = [
+      await alice.patch(id, [{ replace: '/x_fixed', value: '2' }], 0),
+      await send(`/compute/v2.1/images/${id}/metadata/x_fixed`, 'PUT', { meta: { x_fixed: '2' } }),
+      await send(`/compute/v2.1/images/${id}/metadata`, 'POST', { metadata: { x_secret: 'mine' } }),
+      await send(`/apis/ims/v3/images/${id}`, 'PATCH', { metadata: { operation: 'set', key: 'x_fixed', value: '2' } }),
+      await send(`/apis/ims/v3/images/${id}`, 'PATCH', { metadata: { operation: 'remove', key: 'x_fixed' } }),
+    ];
+
+    expect(of(...answers).filter((status) => status < 400)).toEqual([]);
+    expect((await root.show(id)).body).toMatchObject({ x_fixed: '1', x_secret: 'hush' });
+  });
+});
