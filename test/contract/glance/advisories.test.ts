@@ -228,6 +228,7 @@ describe('the files and secrets of the server', () => {
         expect([400, 403]).toContain(answer.status);
       }
       expect((await fromWeb(client, id, url)).status).toBe(400);
+      expect((await client.ask('POST', `/v2/images/${id}/locations`, { url })).status).toBe(403);
     }
     const input = { import_from: url, import_from_format: 'raw', image_properties: RAW };
     expect((await root.ask('POST', '/v2/tasks', { type: 'import', input })).status).toBe(400);
@@ -295,6 +296,7 @@ describe('the files and secrets of the server', () => {
       expect(text).not.toContain(folder);
       expect((await client.ask('GET', '/v2/images')).text).not.toContain(folder);
       expect((await client.ask('GET', '/v2/info/stores/detail')).text).not.toContain(folder);
+      expect((await client.ask('GET', `/v2/images/${id}/locations`)).text).not.toContain(folder);
     }
   });
 });

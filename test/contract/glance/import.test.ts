@@ -583,6 +583,7 @@ describe('an import', () => {
     expect(both.filter(({ status }) => status === 202)).toHaveLength(1);
     expect(await settled(alice, image.id)).toMatchObject({ status: 'active' });
     expect(await tasksOf(alice, image.id)).toHaveLength(1);
+    expect(await settled(alice, copies.id)).toMatchObject({ stores: 'fast,spare' });
   });
 
   it('ends quietly with its image, which costs nothing from then on', async () => {

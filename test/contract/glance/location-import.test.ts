@@ -352,3 +352,23 @@ describe('copy-image of what lies on the web', () => {
     expect((await copy(id)).status).toBe(409);
   });
 });
+
+describe('the cache', () => {
+  it('keeps what lies on the web only if it has a digest', async () => {
+    await root.ask('DELETE', '/v2/cache');
+    const [known, unknown] = [await alice.create(RAW), await alice.create(RAW)];
+    await add(alice, known.id, { url, ...awaiting('md5') });
+    await settled(known.id);
+    await alice.patch(unknown.id, [{ op: 'add', path: '/locations/-', value: { url, metadata: {} } }]);
+
+    // Files come one at a time.
+    for (const { id } of [unknown, known]) expect((await root.ask('PUT', `/v2/cache/${id}`)).status).toBe(202);
+
+    await eventually(async () => {
+      const { cached_images: cached, queued_images: queued } = (await root.ask('GET', '/v2/cache')).body;
+      expect([cached.map((each: { image_id: string }) => each.image_id), queued]).toEqual([[known.id], []]);
+    });
+    expect((await download(alice, unknown.id)).status).toBe(200);
+    expect((await root.ask('GET', '/v2/cache')).body.queued_images).toEqual([]);
+  });
+});
