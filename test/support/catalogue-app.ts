@@ -23,6 +23,7 @@ import { Actor, Ledger, type Limits, ProjectsService, type Role } from '../../sr
 import { Database } from '../../src/platform/database/database.js';
 import { DatabaseModule } from '../../src/platform/database/database.module.js';
 import { UnitOfWork } from '../../src/platform/database/unit-of-work.js';
+import { EgressModule } from '../../src/platform/egress/egress.module.js';
 import { EventDispatcher } from '../../src/platform/events/event-dispatcher.js';
 import { EventsModule } from '../../src/platform/events/events.module.js';
 import { LoggingModule } from '../../src/platform/logging/logging.module.js';
@@ -86,6 +87,7 @@ async function onDatabase(testing: TestDatabase, env: Readonly<Record<string, st
       LoggingModule,
       DatabaseModule.forRoot({ url: testing.url, poolSize: 12 }),
       EventsModule,
+      EgressModule,
       ArtifactsModule,
       RecipesModule,
       KeysModule,
