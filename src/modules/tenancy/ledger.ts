@@ -56,6 +56,17 @@ export class Ledger {
     if (usage?.maximum != null) throw new LimitExceededError(quantity, usage.maximum, usage.used, amount);
   }
 
+  /**
+   * Refuses what would not fit just now, and reserves nothing: for work that is known to be too much before it begins.
+   * @throws LimitExceededError
+   */
+  async check(projectId: string | null, quantity: Quantity, amount: number): Promise<void> {
+    const usage = projectId === null ? null : await this.find(projectId, quantity);
+    if (usage?.maximum != null && usage.used + amount > usage.maximum) {
+      throw new LimitExceededError(quantity, usage.maximum, usage.used, amount);
+    }
+  }
+
   /** Takes from a project's usage what was reserved before; never refused. */
   async release(projectId: string | null, quantity: Quantity, amount: number): Promise<void> {
     if (projectId === null || amount === 0) return;

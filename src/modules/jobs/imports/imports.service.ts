@@ -14,7 +14,7 @@ import {
   ImageImportsService,
   ImagesService,
 } from '../../images/index.js';
-import { type Actor, Ledger, LimitExceededError, NotPermittedError } from '../../tenancy/index.js';
+import { type Actor, Ledger, NotPermittedError } from '../../tenancy/index.js';
 import { JobEndings } from '../job-endings.js';
 import { JobSignals } from '../job-signals.js';
 import type { Job } from '../job.entity.js';
@@ -129,15 +129,9 @@ export class ImportsService implements OnModuleInit {
 
   /** What cannot be for want of room is refused before anything else is looked at; what is reserved later is exact. */
   private async checkRoom({ projectId }: Actor, method: ImportMethod): Promise<void> {
-    if (projectId === null) return;
-    for (const quantity of ['storage_bytes', 'uploads'] as const) {
-      // What is staged holds its place among the uploads already.
-      if (quantity === 'uploads' && method === 'glance-direct') continue;
-      const usage = await this.ledger.find(projectId, quantity);
-      if (usage?.maximum != null && usage.used >= usage.maximum) {
-        throw new LimitExceededError(quantity, usage.maximum, usage.used, 1);
-      }
-    }
+    await this.ledger.check(projectId, 'storage_bytes', 1);
+    // What is staged holds its place among the uploads already.
+    if (method !== 'glance-direct') await this.ledger.check(projectId, 'uploads', 1);
   }
 
   /** The token goes with the job, sealed, only where another region must be asked. */
@@ -207,11 +201,8 @@ export class ImportsService implements OnModuleInit {
 
   /** What is staged is of a known size, so it is known at once whether its copies would fit. */
   private async checkStaged({ projectId, sizeBytes }: Image, method: ImportMethod, copies: number): Promise<void> {
-    if (method !== 'glance-direct' || projectId === null || sizeBytes === null) return;
-    const usage = await this.ledger.find(projectId, 'storage_bytes');
-    if (usage?.maximum != null && usage.used + sizeBytes * copies > usage.maximum) {
-      throw new LimitExceededError('storage_bytes', usage.maximum, usage.used, sizeBytes * copies);
-    }
+    if (method !== 'glance-direct' || sizeBytes === null) return;
+    await this.ledger.check(projectId, 'storage_bytes', sizeBytes * copies);
   }
 
   private checkUri(uri: unknown): void {
