@@ -41,7 +41,7 @@ const VALID = new Map<string, (value: unknown) => boolean>(
     min_disk: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31,
     min_ram: (value) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31,
     tags: (value) => Array.isArray(value) && value.every((tag) => typeof tag === 'string' && tag.length <= 255),
-    owner: (value) => value === null || typeof value === 'string',
+    owner: (value) => value === null || (typeof value === 'string' && value.length <= 255),
   } as Record<string, (value: unknown) => boolean>),
 );
 
