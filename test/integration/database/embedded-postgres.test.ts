@@ -52,7 +52,8 @@ describe('the embedded PostgreSQL', () => {
 
   afterEach(async () => {
     for (const starter of starters.splice(0)) starter.kill('SIGKILL');
-    for (const server of servers.splice(0)) await server.stop({ remove: true });
+    // The newest first: it may be the one that runs on what an older one would remove.
+    for (const server of servers.splice(0).reverse()) await server.stop({ remove: true });
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -149,9 +150,12 @@ describe('the embedded PostgreSQL', () => {
   });
 
   it('recovers when the server was killed too, and does not trust what its pid file says', async () => {
-    const first = await start();
+    const first = await startInAnotherProcess(folder);
     await query(first.url, `CREATE TABLE kept AS SELECT 'here' AS word`);
     const data = await dataOf(folder);
+    // Its starter too, which would start it again.
+    first.child.kill('SIGKILL');
+    await once(first.child, 'exit');
     const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n');
     const serverPid = Number(lines[0]);
     process.kill(serverPid, 'SIGKILL');
