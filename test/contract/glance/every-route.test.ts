@@ -22,6 +22,7 @@ import { Database } from '../../../src/platform/database/database.js';
 import { Log } from '../../../src/platform/logging/log.js';
 import { Metrics } from '../../../src/platform/telemetry/metrics.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
+import { eventually } from '../../support/eventually.js';
 import { type Answer, ask } from './wire.js';
 
 const PROJECTS = {
@@ -317,6 +318,8 @@ beforeAll(async () => {
     `UPDATE tokens SET expires_at = now() - interval '1 minute' WHERE user_id IN (SELECT id FROM users WHERE name = 'expired')`,
     [],
   );
+  // Signing in remembers a token for some seconds.
+  await eventually(async () => expect((await send('expired', 'GET', '/v2/images', {})).status).toBe(401));
   // What is put into the tables below is counted beforehand, so that it can be deleted.
   await database.run('UPDATE project_usage SET used = used + 10000', []);
   original = (await send('member', 'POST', '/v2/images', { body: { disk_format: 'raw', container_format: 'bare' } }))

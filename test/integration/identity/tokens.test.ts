@@ -97,17 +97,12 @@ describe('tokens', () => {
   it('cost no database trip while they are remembered', async () => {
     const { token, session } = await signIn();
     await authenticate(here, token);
-    const startedAt = performance.now();
     await sql.query('DELETE FROM tokens WHERE audit_ids[1] = $1', [session.auditIds[0]]);
 
     // Nothing but memory can know this token now.
-    const times = 20_000;
-    const before = process.cpuUsage().user;
-    for (let count = 0; count < times; count += 1) await authenticate(here, token);
-    const microseconds = (process.cpuUsage().user - before) / times;
-
-    expect(performance.now() - startedAt).toBeLessThan(4_000);
-    expect(microseconds).toBeLessThan(50);
+    for (let count = 0; count < 1_000; count += 1) {
+      expect(await authenticate(here, token)).toMatchObject({ name: 'alice' });
+    }
   });
 
   it('die at once where they are revoked, and within five seconds elsewhere', async () => {
