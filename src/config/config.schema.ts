@@ -485,6 +485,18 @@ export const SETTINGS = {
     'Memory in GiB named in job records that ask for none.',
     '8',
   ),
+  imsRequireDkms: setting(
+    'KILN_IMS_REQUIRE_DKMS',
+    oneOf('on', 'off'),
+    'Whether jobs that customize an image need kernel modules (dkms) unless they say otherwise: on or off.',
+    'on',
+  ),
+  imsManifestLimitBytes: setting(
+    'KILN_IMS_MANIFEST_LIMIT_BYTES',
+    integer(1, 64 * 1024 * 1024),
+    'From this many bytes on, an object is too large to be the manifest of an image.',
+    '1048576',
+  ),
   imsDistributions: setting(
     'KILN_IMS_DISTRIBUTIONS',
     names,

@@ -96,6 +96,8 @@ export class Config {
     readonly namespace: string;
     readonly buildEnvSizeGib: number;
     readonly jobMemoryGib: number;
+    readonly requireDkms: boolean;
+    readonly manifestLimitBytes: number;
     readonly distributions: readonly string[];
   };
   readonly egress: EgressConfig;
@@ -157,6 +159,8 @@ export class Config {
       namespace: parsed.imsNamespace!,
       buildEnvSizeGib: parsed.imsBuildEnvSize!,
       jobMemoryGib: parsed.imsJobMemSize!,
+      requireDkms: parsed.imsRequireDkms === 'on',
+      manifestLimitBytes: parsed.imsManifestLimitBytes!,
       distributions: ['sles12', 'sles15', 'centos7', ...parsed.imsDistributions!],
     };
     this.egress = {

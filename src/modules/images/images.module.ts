@@ -25,6 +25,7 @@ import { BuiltImagesService } from './registration/built-images.service.js';
 import { ImageManifestsService } from './registration/image-manifests.service.js';
 import { ImageRegistrationRepository } from './registration/image-registration.repository.js';
 import { ImageRegistrationService } from './registration/image-registration.service.js';
+import { ImageRootsService } from './registration/image-roots.service.js';
 import { ImageCopiesService } from './locations/image-copies.service.js';
 import { ExaminedLocationsService } from './locations/examined-locations.service.js';
 import { ImageLocationsRepository } from './locations/image-locations.repository.js';
@@ -67,6 +68,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageRegistrationRepository,
     BuiltImagesService,
     ImageManifestsService,
+    ImageRootsService,
   ],
   exports: [
     ExaminedLocationsService,
@@ -80,6 +82,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     DeletedManifestsService,
     BuiltImagesService,
     ImageManifestsService,
+    ImageRootsService,
     ImageRegistrationService,
     ImagesService,
     ImageDataService,

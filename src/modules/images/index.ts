@@ -109,6 +109,7 @@ export {
   ImageRegistrationService,
   type RegisterImage,
 } from './registration/image-registration.service.js';
+export { type ImageRoot, ImageRootsService } from './registration/image-roots.service.js';
 export {
   type ArtifactRole,
   type LinkedEntry,

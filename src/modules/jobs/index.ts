@@ -37,7 +37,6 @@ export {
   JobObjectMissingError,
   JobShellsError,
   JobSourceError,
-  JobTypeUnavailableError,
   LeaseLostError,
   TooManyFollowersError,
 } from './jobs.errors.js';

@@ -102,7 +102,7 @@ export class Job {
   @Column('jsonb', { name: 'template_dictionary', nullable: true })
   templateDictionary: readonly TemplatePair[] | null;
 
-  /** The archive to build from, which stays while the job refers to it; null once the job has ended. */
+  /** What the job starts from: the recipe's archive, or the image's root file system. Kept for it; null once it has ended. */
   @Column('uuid', { name: 'recipe_file_id', nullable: true })
   recipeFileId: string | null;
 

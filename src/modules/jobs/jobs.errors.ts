@@ -23,16 +23,16 @@ export class JobEndedError extends ConflictError {
   }
 }
 
-/** The recipe cannot be built: unknown, deleted, another project's, or without a link. */
+/** There is nothing to start from: a recipe or image unknown, deleted, another project's, or without a link. */
 export class JobSourceError extends InvalidError {
   override readonly code = 'jobs.source';
 }
 
-/** The archive behind the recipe's link is missing. */
+/** The bytes behind the recipe's or image's link are missing. */
 export class JobObjectMissingError extends UnprocessableError {
   override readonly code = 'jobs.object_missing';
   constructor(address: string) {
-    super(`There is no object at ${address}, which the recipe's link names`, { address });
+    super(`There is no object at ${address}, which the job would start from`, { address });
   }
 }
 
@@ -47,14 +47,6 @@ export class JobKeyError extends InvalidError {
 /** Shells were asked for that a job of this type does not have. */
 export class JobShellsError extends InvalidError {
   override readonly code = 'jobs.shells';
-}
-
-/** Jobs of this type cannot be run by this version of Kiln. */
-export class JobTypeUnavailableError extends InvalidError {
-  override readonly code = 'jobs.type_unavailable';
-  constructor(jobType: string) {
-    super(`Jobs of type ${jobType} are not available in this version of Kiln`, { jobType });
-  }
 }
 
 /** The page starts behind a job that does not exist (any more) for the actor. */

@@ -24,6 +24,7 @@ import { JobLogsRepository } from './job-logs.repository.js';
 import { JobLogsService } from './job-logs.service.js';
 import { JobQueue } from './job-queue.js';
 import { JobSignals } from './job-signals.js';
+import { JobSources } from './job-sources.js';
 import { Job } from './job.entity.js';
 import { JobsRepository } from './jobs.repository.js';
 import { JobsService } from './jobs.service.js';
@@ -47,6 +48,7 @@ const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSi
   providers: [
     ...INTERNALS,
     JobsRepository,
+    JobSources,
     JobsService,
     JobLogsService,
     JobQueue,

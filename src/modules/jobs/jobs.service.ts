@@ -4,24 +4,14 @@ import { Config } from '../../config/config.js';
 import { newId } from '../../common/ids.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
-import { ArtifactsService } from '../artifacts/index.js';
 import { type Key, KeysService } from '../keys/index.js';
-import { type Recipe, RecipesService } from '../recipes/index.js';
 import { type Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
 import { JobEndings } from './job-endings.js';
 import { JobSignals } from './job-signals.js';
-import type { Job } from './job.entity.js';
+import { type JobSource, JobSources } from './job-sources.js';
+import type { Job, SshContainer } from './job.entity.js';
 import { hasEnded } from './job-state.js';
-import {
-  JobEndedError,
-  JobKeyError,
-  JobMarkerError,
-  JobNotFoundError,
-  JobObjectMissingError,
-  JobShellsError,
-  JobSourceError,
-  JobTypeUnavailableError,
-} from './jobs.errors.js';
+import { JobEndedError, JobKeyError, JobMarkerError, JobNotFoundError, JobShellsError } from './jobs.errors.js';
 import { JobsRepository, type NewJob } from './jobs.repository.js';
 import type { CreateJob, DeleteJobs, JobCause, JobQuery, ReportJob } from './jobs.types.js';
 
@@ -39,9 +29,8 @@ export class JobsService {
     private readonly jobs: JobsRepository,
     private readonly endings: JobEndings,
     private readonly signals: JobSignals,
-    private readonly recipes: RecipesService,
+    private readonly sources: JobSources,
     private readonly keys: KeysService,
-    private readonly artifacts: ArtifactsService,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
@@ -49,14 +38,15 @@ export class JobsService {
   ) {}
 
   /**
-   * Accepts a job. What it needs of its recipe and key is copied, so that their later changes do not change the job; the
-   * recipe's archive is kept until the job ends. Workers hear of it through its event, however often processes die.
+   * Accepts a job. What it needs of its recipe or image and of its key is copied, so that their later changes do not
+   * change the job; the archive or root file system is kept until the job ends. Workers hear of it through its event,
+   * however often processes die.
    *
    * @throws NotPermittedError the actor may only read
    * @throws JobShellsError shells that a job of this type does not have
-   * @throws JobTypeUnavailableError
-   * @throws JobSourceError no such recipe in the actor's project, or it has no link
-   * @throws JobObjectMissingError the archive that the link names is missing
+   * @throws JobSourceError no such recipe or image in the actor's project, or it has no link
+   * @throws JobObjectMissingError the bytes behind the link are missing
+   * @throws ImageDeactivatedError
    * @throws JobKeyError no such key in the actor's project
    * @throws LimitExceededError too many jobs are queued
    * @see Image Management Service v3, POST /v3/jobs
@@ -64,13 +54,11 @@ export class JobsService {
   create(actor: Actor, wanted: CreateJob): Promise<Job> {
     if (!actor.has('member')) throw new NotPermittedError('jobs:create');
     checkShells(wanted);
-    if (wanted.jobType !== 'create') throw new JobTypeUnavailableError(wanted.jobType);
     return this.uow.run(async () => {
-      const recipe = await this.findRecipe(actor, wanted.artifactId);
-      const recipeFileId = await this.holdArchive(recipe);
-      const key = await this.findKey(actor, wanted.publicKeyId);
+      const source = await this.sources.hold(actor, wanted);
+      const key = wanted.publicKeyId === undefined ? null : await this.findKey(actor, wanted.publicKeyId);
       await this.ledger.reserve(actor.projectId, 'queued_jobs', 1);
-      const job = await this.jobs.insert(this.newJob(actor, wanted, recipe, recipeFileId, key));
+      const job = await this.jobs.insert(this.newJob(actor, wanted, source, key));
       await this.outbox.record(
         {
           kind: 'job.created',
@@ -78,7 +66,7 @@ export class JobsService {
           nounId: job.id,
           projectId: job.projectId,
           actorId: actor.id,
-          data: { jobType: job.jobType, recipeId: recipe.id, imageId: job.targetImageId },
+          data: { jobType: job.jobType, recipeId: job.recipeId, imageId: job.targetImageId },
         },
         { dispatch: true },
       );
@@ -213,53 +201,27 @@ export class JobsService {
     return job;
   }
 
-  private async findRecipe(actor: Actor, recipeId: string): Promise<Recipe> {
-    const recipe = await orNull(this.recipes.get(actor, recipeId));
-    // An administrator sees every project's recipes, but a job belongs with its recipe.
-    if (!recipe || recipe.projectId !== actor.projectId) {
-      throw new JobSourceError(`There is no recipe with id ${recipeId}`, { recipeId });
-    }
-    if (recipe.linkPath === null) {
-      throw new JobSourceError(`Recipe ${recipeId} has no link, so there is nothing to build`, {
-        recipeId,
-      });
-    }
-    return recipe;
-  }
-
-  private async holdArchive(recipe: Recipe): Promise<string> {
-    const artifact = recipe.artifactId === null ? null : await orNull(this.artifacts.getArtifact(recipe.artifactId));
-    if (!artifact) throw new JobObjectMissingError(recipe.linkPath!);
-    try {
-      await this.artifacts.reference(artifact.storedFileId);
-    } catch (error) {
-      if (error instanceof NotFoundError) throw new JobObjectMissingError(recipe.linkPath!);
-      throw error;
-    }
-    return artifact.storedFileId;
-  }
-
   private async findKey(actor: Actor, keyId: string): Promise<Key> {
     const key = await orNull(this.keys.get(actor, keyId));
     if (!key || key.projectId !== actor.projectId) throw new JobKeyError(keyId);
     return key;
   }
 
-  private newJob(actor: Actor, wanted: CreateJob, recipe: Recipe, recipeFileId: string, key: Key): NewJob {
-    const { arch } = recipe;
+  private newJob(actor: Actor, wanted: CreateJob, source: JobSource, key: Key | null): NewJob {
+    const { arch, fileId, requireDkms, ...from } = source;
     return {
       id: newId(),
       projectId: actor.projectId!,
       userId: actor.id,
       face: wanted.face,
       jobType: wanted.jobType,
-      recipeId: recipe.id,
-      imageId: null,
-      publicKeyId: key.id,
-      publicKey: key.publicKey,
+      ...from,
+      recipeFileId: fileId,
+      publicKeyId: key?.id ?? null,
+      publicKey: key?.publicKey ?? null,
       arch,
       // On aarch64 always: the reference builds it in a virtual machine, whatever the user says.
-      requireDkms: arch === 'aarch64' || (wanted.requireDkms ?? recipe.requireDkms),
+      requireDkms: arch === 'aarch64' || (wanted.requireDkms ?? requireDkms),
       imageRootArchiveName: wanted.imageRootArchiveName,
       kernelFileName: wanted.kernelFileName ?? (arch === 'aarch64' ? 'Image' : 'vmlinuz'),
       initrdFileName: wanted.initrdFileName ?? 'initrd',
@@ -267,10 +229,7 @@ export class JobsService {
       enableDebug: wanted.enableDebug ?? false,
       buildEnvSizeGib: wanted.buildEnvSizeGib ?? this.config.ims.buildEnvSizeGib,
       memoryGib: wanted.memoryGib ?? this.config.ims.jobMemoryGib,
-      sshContainers: wanted.enableDebug ? [{ name: 'debug', jail: false }] : null,
-      recipeType: recipe.recipeType,
-      templateDictionary: recipe.templateDictionary,
-      recipeFileId,
+      sshContainers: shellsOf(wanted),
       targetImageId: newId(),
     };
   }
@@ -298,6 +257,13 @@ function checkShells({ jobType, sshContainers }: CreateJob): void {
     throw new JobShellsError('ssh_containers: a job of type create takes none', { jobType });
   }
   if (count > 1) throw new JobShellsError(`ssh_containers: a job of type ${jobType} takes one at most`, { jobType });
+}
+
+/** The shells that a job opens; without a key there is nobody who could come in. */
+function shellsOf({ jobType, publicKeyId, enableDebug, sshContainers }: CreateJob): readonly SshContainer[] | null {
+  if (publicKeyId === undefined) return null;
+  if (jobType === 'create') return enableDebug ? [{ name: 'debug', jail: false }] : null;
+  return sshContainers?.length ? sshContainers : [{ name: 'customize', jail: false }];
 }
 
 function checkSameEnd(job: Job, { ended, phase, resultantImageId }: ReportJob): void {

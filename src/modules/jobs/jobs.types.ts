@@ -10,7 +10,10 @@ export interface CreateJob {
   readonly jobType: Extract<JobType, 'create' | 'customize'>;
   /** Id of the recipe (create) or image (customize). */
   readonly artifactId: string;
-  readonly publicKeyId: string;
+  /** Who may come into the shells of the job; absent: nobody, and it opens none. */
+  readonly publicKeyId?: string;
+  /** Whether an image that another project shares or publishes will do as the source. */
+  readonly sharedSources?: boolean;
   /** Becomes the name of the resulting image. */
   readonly imageRootArchiveName: string;
   readonly kernelFileName?: string;

@@ -275,12 +275,6 @@ describe('POST /v3/jobs', () => {
     ]);
   });
 
-  it('refuses customising for now, and says so', async () => {
-    const { status, body } = await ims.post(PATH, wanted({ job_type: 'customize' }), alice);
-
-    expect([status, body.detail]).toEqual([400, expect.stringContaining('not available')]);
-  });
-
   it('refuses a recipe without link, a deleted one, and what other tenants have', async () => {
     const unlinked = await ims.post(
       '/v3/recipes',

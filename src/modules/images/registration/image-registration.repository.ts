@@ -66,6 +66,16 @@ export class ImageRegistrationRepository {
     );
   }
 
+  /** Whether the file of an image is a root file system, as its manifest says. */
+  async hasRootfs(imageId: string): Promise<boolean> {
+    const rows = await this.database.query(
+      `SELECT 1 FROM image_artifacts WHERE image_id = $1 AND role = 'rootfs'`,
+      [imageId],
+      'images-has-rootfs',
+    );
+    return rows.length > 0;
+  }
+
   /** Live and deleted ones. */
   findByArtifact(artifactId: string): Promise<{ id: string; deletedAt: Date | null }[]> {
     return this.database.query(

@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { newId } from '../../../common/ids.js';
+import { Config } from '../../../config/config.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { Outbox } from '../../../platform/events/outbox.js';
 import {
@@ -48,7 +49,6 @@ interface ReadManifest {
   readonly entries: readonly LinkedEntry[];
 }
 
-const MANIFEST_LIMIT_BYTES = 1024 * 1024;
 /** What an image consists of that was registered by its root file system. */
 const SQUASHFS = { diskFormat: 'raw', containerFormat: 'bare', content: { kiln_content: 'squashfs' } } as const;
 
@@ -65,6 +65,7 @@ export class ImageRegistrationService implements OnModuleInit {
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
+    private readonly config: Config,
   ) {}
 
   onModuleInit(): void {
@@ -161,7 +162,8 @@ export class ImageRegistrationService implements OnModuleInit {
     const artifact = await this.artifacts.find(projectId, bucket, key);
     if (!artifact || artifact.movedFromKey !== null) throw new ImageObjectMissingError(path);
     const file = await this.artifacts.getFile(artifact.storedFileId);
-    if (file.sizeBytes >= MANIFEST_LIMIT_BYTES) throw new ManifestTooLargeError(path, MANIFEST_LIMIT_BYTES);
+    const { manifestLimitBytes } = this.config.ims;
+    if (file.sizeBytes >= manifestLimitBytes) throw new ManifestTooLargeError(path, manifestLimitBytes);
     const bytes = await buffer(await this.artifacts.open(file));
     return { link, artifact, entries: readManifest(path, bytes) };
   }
