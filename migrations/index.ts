@@ -14,6 +14,7 @@ import { AddImageLocations1767226120000 } from './1767226120000-add-image-locati
 import { CreateMetadefs1767226300000 } from './1767226300000-create-metadefs.js';
 import { CreateRateLimits1767226420000 } from './1767226420000-create-rate-limits.js';
 import { ListHashTasks1767226480000 } from './1767226480000-list-hash-tasks.js';
+import { AddJobShells1796500000000 } from './1796500000000-add-job-shells.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -33,4 +34,5 @@ export const MIGRATIONS = [
   CreateMetadefs1767226300000,
   CreateRateLimits1767226420000,
   ListHashTasks1767226480000,
+  AddJobShells1796500000000,
 ];

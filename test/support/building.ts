@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +6,7 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { LocalBuilder, type LocalBuilderOptions } from '../../src/builders/local/local.builder.js';
 import { loadConfig } from '../../src/config/config.js';
-import type { BuildOrder, BuildPhase, BuildResult, BuiltRole } from '../../src/modules/jobs/index.js';
+import type { BuildOrder, BuildPhase, BuildResult, BuiltRole, ShellState } from '../../src/modules/jobs/index.js';
 
 /** A local builder with a data folder of its own, and short patience with repositories. */
 export async function aBuilder(
@@ -26,11 +27,15 @@ export async function aBuilder(
 
 let orders = 0;
 
+/** Files that builds have stored, by their ids. */
+const stored = new Map<string, Buffer>();
+
 /** A valid order of a kiwi-ng recipe; a test names what matters to it. */
 export function anOrder(changes: Partial<BuildOrder> = {}): BuildOrder {
   return {
     jobId: `job-${process.pid}-${++orders}`,
     attempt: 1,
+    jobType: 'create',
     recipeType: 'kiwi-ng',
     arch: process.arch === 'arm64' ? 'aarch64' : 'x86_64',
     template: [],
@@ -39,7 +44,9 @@ export function anOrder(changes: Partial<BuildOrder> = {}): BuildOrder {
     kernelParametersFileName: 'kernel-parameters',
     requireDkms: false,
     enableDebug: false,
-    recipeSizeBytes: 2 ** 30,
+    sourceSizeBytes: 2 ** 30,
+    shell: null,
+    scripts: null,
     ...changes,
   };
 }
@@ -50,9 +57,11 @@ export function start(
   order: BuildOrder,
   archive: Buffer,
   onPhase: (phase: BuildPhase) => Promise<void> | void = () => undefined,
+  signal?: AbortSignal,
 ) {
   const phases: BuildPhase[] = [];
   const percents: number[] = [];
+  const shells: ShellState[] = [];
   const cancel = new AbortController();
   let log = '';
   const report = {
@@ -62,17 +71,25 @@ export function start(
     },
     percent: (percent: number) => void percents.push(percent),
     log: (text: string) => void (log += text),
+    shell: async (state: ShellState) => void shells.push(state),
+    store: async (_role: BuiltRole, sizeBytes: number, body: Readable) => {
+      const content = await buffer(body);
+      if (content.length !== sizeBytes) throw new Error(`${content.length} bytes came, ${sizeBytes} were announced`);
+      const fileId = randomUUID();
+      stored.set(fileId, content);
+      return fileId;
+    },
   };
-  const done = builder.build(order, () => Promise.resolve(Readable.from([archive])), report, cancel.signal);
+  const done = builder.build(order, () => Promise.resolve(Readable.from([archive])), report, signal ?? cancel.signal);
   done.catch(() => undefined);
-  return { done, cancel: (reason: Error) => cancel.abort(reason), phases, percents, log: () => log };
+  return { done, cancel: (reason: Error) => cancel.abort(reason), phases, percents, shells, log: () => log };
 }
 
 /** The whole content of one of a build's files. */
 export async function contentOf(result: BuildResult, role: BuiltRole): Promise<Buffer> {
   const file = result.files.find((candidate) => candidate.role === role);
   if (!file) throw new Error(`The build made no ${role}, only ${result.files.map((each) => each.role).join(', ')}`);
-  return buffer(await file.open());
+  return stored.get(file.fileId)!;
 }
 
 /** Names of the work folders that are there. */

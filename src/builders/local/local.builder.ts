@@ -103,14 +103,14 @@ export class LocalBuilder extends Builder {
     try {
       const files = await this.runSteps(order, recipe, report, stop, folder);
       stop.throwIfAborted();
-      return { files, dispose: () => folder.remove() };
+      return { files: await storeFiles(files, report, stop) };
     } catch (error) {
-      // Where removal fails the sweep tries again; the caller must see this failure, not a second one.
-      await folder.remove().catch(() => undefined);
       if (signal.aborted) throw signal.reason;
       throw limit.signal.aborted ? limit.signal.reason : error;
     } finally {
       for (const end of ends) end();
+      // Where removal fails the sweep tries again.
+      await folder.remove().catch(() => undefined);
     }
   }
 
@@ -144,14 +144,14 @@ export class LocalBuilder extends Builder {
     report: BuildReporter,
     signal: AbortSignal,
     folder: WorkFolder,
-  ): Promise<BuiltFile[]> {
+  ): Promise<FinishedFile[]> {
     const { builds } = this.config;
     const { options } = this;
     const sandbox = await Sandbox.prepare(folder);
     const plain = { network: false, signal, onOutput: (text: string) => report.log(text) };
 
     await report.phase('fetching');
-    await fetchArchive(recipe, folder.archive(), order.recipeSizeBytes, signal);
+    await fetchArchive(recipe, folder.archive(), order.sourceSizeBytes, signal);
     const prepared = (await sandbox.run({
       ...plain,
       memoryBytes: PREPARE_MEMORY_BYTES,
@@ -320,7 +320,27 @@ async function fetchArchive(
   }
 }
 
-async function builtFile(role: BuiltRole, path: string): Promise<BuiltFile> {
+/** A finished file in the work folder. */
+interface FinishedFile {
+  readonly role: BuiltRole;
+  readonly sizeBytes: number;
+  open(): Promise<Readable>;
+}
+
+async function storeFiles(
+  files: readonly FinishedFile[],
+  report: BuildReporter,
+  signal: AbortSignal,
+): Promise<BuiltFile[]> {
+  const stored: BuiltFile[] = [];
+  for (const { role, sizeBytes, open: openFile } of files) {
+    signal.throwIfAborted();
+    stored.push({ role, fileId: await report.store(role, sizeBytes, await openFile()) });
+  }
+  return stored;
+}
+
+async function builtFile(role: BuiltRole, path: string): Promise<FinishedFile> {
   const openFile = () => openRegularFile(path, `The build's ${role}`);
   const handle = await openFile();
   const { size } = await handle.stat();

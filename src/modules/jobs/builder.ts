@@ -1,14 +1,24 @@
 /** Builds run behind this port; a `Builder` knows nothing of jobs' rows, leases or faces. */
 
-export const BUILD_PHASES = ['fetching', 'waiting_for_repositories', 'building', 'packaging'] as const;
+import type { Readable } from 'node:stream';
+
+export const BUILD_PHASES = [
+  'fetching',
+  'waiting_for_repositories',
+  'building',
+  'waiting_on_user',
+  'packaging',
+] as const;
 export type BuildPhase = (typeof BUILD_PHASES)[number];
 
-/** What to build. All file names are plain names below the image root's `/boot`. */
+/** What to make an image of, and how. All file names are plain names below the image root's `/boot`. */
 export interface BuildOrder {
   readonly jobId: string;
   /** Distinguishes executions of one job, so that a second one never meets the first one's files. */
   readonly attempt: number;
-  readonly recipeType: 'kiwi-ng' | 'packer';
+  readonly jobType: 'create' | 'customize';
+  /** Null where the source is the root file system of an image. */
+  readonly recipeType: 'kiwi-ng' | 'packer' | null;
   readonly arch: 'x86_64' | 'aarch64';
   readonly template: ReadonlyArray<{ readonly key: string; readonly value: string }>;
   readonly kernelFileName: string;
@@ -16,8 +26,41 @@ export interface BuildOrder {
   readonly kernelParametersFileName: string;
   readonly requireDkms: boolean;
   readonly enableDebug: boolean;
-  /** Expected size of the recipe archive in bytes, from its stored file. */
-  readonly recipeSizeBytes: number;
+  /** Expected size of the source in bytes, from its stored file. */
+  readonly sourceSizeBytes: number;
+  /** For the person who customises, or who looks into a build that failed; null: nobody comes in. */
+  readonly shell: ShellOrder | null;
+  /** What customises instead of a person; null: nothing does. */
+  readonly scripts: ScriptsOrder | null;
+}
+
+/** A shell to open. */
+export interface ShellOrder {
+  readonly name: string;
+  /** Whether those who come in see nothing but the image root. */
+  readonly jail: boolean;
+  /** As in `authorized_keys`; text that is no key lets nobody in. */
+  readonly authorizedKey: string;
+}
+
+/** Scripts that run in the image root, one after the other. */
+export interface ScriptsOrder {
+  readonly updateOsPackages: boolean;
+  readonly items: ReadonlyArray<{
+    /** For messages; tells no secret of its address. */
+    readonly name: string;
+    readonly text: string;
+  }>;
+}
+
+/** The shell of a job, once there is one. */
+export interface ShellState {
+  readonly status: 'establishing' | 'active' | 'complete';
+  /** Where users reach it. */
+  readonly host?: string;
+  readonly port?: number;
+  /** Public half of the key that its server shows, in the form of known_hosts. */
+  readonly hostKey?: string;
 }
 
 /** What an execution tells while it runs. Each call may reject (lease lost): the builder then stops at once. */
@@ -27,21 +70,27 @@ export interface BuildReporter {
   percent(percent: number): void;
   /** Whole or partial log text, in order. Buffered by the callee. */
   log(text: string): void;
+  shell(state: ShellState): Promise<void>;
+  /**
+   * Stores a file of the result.
+   * @returns its id, which the result names
+   * @throws FileTooLargeError, LimitExceededError
+   */
+  store(role: BuiltRole, sizeBytes: number, body: Readable): Promise<string>;
 }
 
-export type BuiltRole = 'rootfs' | 'kernel' | 'initrd' | 'boot_parameters' | 'debug_kernel';
+export const BUILT_ROLES = ['rootfs', 'kernel', 'initrd', 'boot_parameters', 'debug_kernel', 'disk'] as const;
+export type BuiltRole = (typeof BUILT_ROLES)[number];
 
-/** A finished file of a build, readable until `BuildResult.dispose` is called. */
+/** A file of the result, which is stored. */
 export interface BuiltFile {
   readonly role: BuiltRole;
-  readonly sizeBytes: number;
-  open(): Promise<import('node:stream').Readable>;
+  readonly fileId: string;
 }
 
+/** Exactly one of the files is the root file system or the disk. */
 export interface BuildResult {
   readonly files: readonly BuiltFile[];
-  /** Removes the work folder. Safe to call twice. */
-  dispose(): Promise<void>;
 }
 
 /** Why an order cannot be built here, for people: what is missing and which package brings it. */
@@ -78,6 +127,8 @@ export const BUILD_FAILURE_CODES = [
   'import.archive_invalid',
   'import.conversion_failed',
   'import.too_large',
+  'image.invalid',
+  'shell.failed',
   'builder.unavailable',
   'builder.arch_unsupported',
   'executor.lost',
@@ -85,19 +136,19 @@ export const BUILD_FAILURE_CODES = [
 ] as const;
 export type BuildFailureCode = (typeof BUILD_FAILURE_CODES)[number];
 
-/** Turns a recipe into files. One instance serves a whole process and runs several builds at once. */
+/** Turns recipes and images into the files of new ones. One instance serves a whole process and runs several builds at once. */
 export abstract class Builder {
   /**
    * Runs one build to its end.
    *
-   * @param recipe opens the recipe archive (tar, usually gzip); may be called once
+   * @param source opens the recipe archive (tar, usually gzip) or the root file system (squashfs); may be called once
    * @param signal aborts on cancel, lost lease or shutdown: every process and mount of the build is gone before the
    *   promise rejects (with the signal's reason)
    * @throws BuildFailedError with the cause to show
    */
   abstract build(
     order: BuildOrder,
-    recipe: () => Promise<import('node:stream').Readable>,
+    source: () => Promise<Readable>,
     report: BuildReporter,
     signal: AbortSignal,
   ): Promise<BuildResult>;

@@ -42,4 +42,13 @@ export {
 } from './jobs.errors.js';
 export { JobExecutionModule, JobsModule } from './jobs.module.js';
 export { JobsService } from './jobs.service.js';
-export type { CreateJob, DeleteJobs, JobCause, JobFilter, JobQuery, JobSortKey, ReportJob } from './jobs.types.js';
+export type {
+  CreateJob,
+  DeleteJobs,
+  JobCause,
+  JobFilter,
+  JobQuery,
+  JobSortKey,
+  ReportJob,
+  ScriptedCustomize,
+} from './jobs.types.js';

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { ShellState } from './builder.js';
 import type { JobPhase, JobState, JobStatus, JobType } from './job-state.js';
 
 /** A value that a recipe's templates are rendered with. */
@@ -95,6 +96,10 @@ export class Job {
 
   @Column('jsonb', { name: 'ssh_containers', nullable: true })
   sshContainers: readonly SshContainer[] | null;
+
+  /** Null until an execution opens it. */
+  @Column('jsonb', { nullable: true })
+  shell: ShellState | null;
 
   @Column('text', { name: 'recipe_type', nullable: true })
   recipeType: string | null;

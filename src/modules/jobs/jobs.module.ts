@@ -9,6 +9,7 @@ import { KeysModule } from '../keys/index.js';
 import { RecipesModule } from '../recipes/index.js';
 import { TenancyModule } from '../tenancy/index.js';
 import { BuildWork } from './builds/build-work.js';
+import { ScriptSources } from './builds/script-sources.js';
 import { JobExecutionsRepository } from './execution/job-executions.repository.js';
 import { JobRunner } from './execution/job-runner.js';
 import { type JobWork, JobWorks } from './execution/job-work.js';
@@ -78,6 +79,7 @@ export class JobExecutionModule {
       imports: [builders, JobsModule, TenancyModule, ArtifactsModule, ImagesModule, SecretsModule],
       providers: [
         JobRunner,
+        ScriptSources,
         ImportSources,
         RemoteImages,
         ...WORKS,

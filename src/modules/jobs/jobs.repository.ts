@@ -14,7 +14,7 @@ const COLUMNS = `j.id, j.project_id AS "projectId", j.user_id AS "userId", j.fac
   j.image_root_archive_name AS "imageRootArchiveName", j.kernel_file_name AS "kernelFileName",
   j.initrd_file_name AS "initrdFileName", j.kernel_parameters_file_name AS "kernelParametersFileName",
   j.enable_debug AS "enableDebug", j.build_env_size_gib AS "buildEnvSizeGib", j.memory_gib AS "memoryGib",
-  j.ssh_containers AS "sshContainers", j.recipe_type AS "recipeType", j.template_dictionary AS "templateDictionary",
+  j.ssh_containers AS "sshContainers", j.shell, j.recipe_type AS "recipeType", j.template_dictionary AS "templateDictionary",
   j.recipe_file_id AS "recipeFileId", j.target_image_id AS "targetImageId",
   j.resultant_image_id AS "resultantImageId", j.result_file_ids AS "resultFileIds",
   j.input, j.result, j.message, j.request_id AS "requestId", j.sealed_token AS "sealedToken", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
@@ -171,7 +171,7 @@ export class JobsRepository {
     await this.database.run(
       `UPDATE jobs SET status = $2, phase = 'done', percent = NULL, cause_code = $3, cause_message = $4,
          resultant_image_id = coalesce($5, resultant_image_id), lease_owner = NULL, lease_expires_at = NULL,
-         recipe_file_id = NULL, result_file_ids = '{}', sealed_token = NULL, finished_at = now(), updated_at = now(),
+         shell = shell || '{"status": "complete"}', recipe_file_id = NULL, result_file_ids = '{}', sealed_token = NULL, finished_at = now(), updated_at = now(),
          deleted_at = CASE WHEN $6 THEN now() END, result = coalesce($7, result), message = coalesce($8, message)
        WHERE id = $1`,
       [

@@ -3,6 +3,17 @@ import type { TimeCondition } from '../../common/time-condition.js';
 import type { SshContainer } from './job.entity.js';
 import type { ActivePhase, FinalStatus, JobState, JobType } from './job-state.js';
 
+/** Customising without a person: what is done in the image root, in this order. */
+export interface ScriptedCustomize {
+  /** Brings every package up to date first, with the package manager of the image. */
+  readonly updateOsPackages: boolean;
+  /**
+   * `https:` addresses (asked as any address that users give), `s3://bucket/key` of the job's project, or `data:` with the
+   * text itself. Read when the job runs, and run one after the other; the first that fails ends the job.
+   */
+  readonly scripts: ReadonlyArray<{ readonly url: string }>;
+}
+
 /** A job as it is asked for. What is absent gets the default of the recipe, of its architecture or of Kiln. */
 export interface CreateJob {
   /** The face it is asked for through; only this face will list it. */
@@ -24,6 +35,8 @@ export interface CreateJob {
   readonly memoryGib?: number;
   readonly requireDkms?: boolean;
   readonly sshContainers?: readonly SshContainer[];
+  /** Customises by scripts instead of a shell. */
+  readonly scripted?: ScriptedCustomize;
 }
 
 export type JobSortKey = 'id' | 'name' | 'created' | 'arch' | 'state' | 'job_type';

@@ -85,14 +85,8 @@ describeWith(BUILD_PROGRAMS, 'What builds leave behind', () => {
   it('a build whose signal was aborted before it began makes nothing', async () => {
     const { builder, buildsDir } = await aBuilder();
     const reason = new Error('too late');
-    const report = { phase: () => Promise.resolve(), percent: () => undefined, log: () => undefined };
 
-    const done = builder.build(
-      anOrder(),
-      () => Promise.reject(new Error('never read')),
-      report,
-      AbortSignal.abort(reason),
-    );
+    const { done } = start(builder, anOrder(), Buffer.alloc(0), undefined, AbortSignal.abort(reason));
 
     await expect(done).rejects.toBe(reason);
     expect(await workFolders(buildsDir)).toEqual([]);

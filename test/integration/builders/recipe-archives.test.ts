@@ -105,7 +105,7 @@ describeWith(BUILD_PROGRAMS, 'Recipe archives', () => {
   it('larger than registered are not even read to their end', async () => {
     const { builder } = await aBuilder();
 
-    const { done } = start(builder, anOrder({ recipeSizeBytes: 1_000 }), tar([CONFIG]));
+    const { done } = start(builder, anOrder({ sourceSizeBytes: 1_000 }), tar([CONFIG]));
 
     await expect(done).rejects.toMatchObject({ code: 'recipe.invalid', message: expect.stringMatching(/1000 bytes/) });
   });

@@ -17,6 +17,7 @@ import {
   type BuildOrder,
   type BuildReporter,
   type BuildResult,
+  type BuiltFile,
   type BuiltRole,
   type CreateJob,
   ImageConverter,
@@ -51,7 +52,10 @@ export interface Build {
   recipe(): Promise<Buffer>;
 }
 
-export type Script = (build: Build) => Promise<BuildResult>;
+/** What a scripted build makes: the content of each file, or how it comes. */
+export type Made = Partial<Record<BuiltRole, string | (() => Promise<string>)>>;
+
+export type Script = (build: Build) => Promise<Made>;
 
 /** A builder whose builds do what the test says, at the moment the test says: for faults and timing only. */
 export class ScriptedBuilder extends Builder {
@@ -61,10 +65,21 @@ export class ScriptedBuilder extends Builder {
     super();
   }
 
-  async build(order: BuildOrder, recipe: () => Promise<Readable>, report: BuildReporter, signal: AbortSignal) {
-    const build = { order, report, signal, recipe: async () => buffer(await recipe()) };
+  async build(
+    order: BuildOrder,
+    source: () => Promise<Readable>,
+    report: BuildReporter,
+    signal: AbortSignal,
+  ): Promise<BuildResult> {
+    const build = { order, report, signal, recipe: async () => buffer(await source()) };
     this.builds.push(build);
-    return this.script(build);
+    const files: BuiltFile[] = [];
+    for (const [role, content] of Object.entries(await this.script(build)) as [BuiltRole, Made[BuiltRole] & {}][]) {
+      const text = typeof content === 'string' ? content : await content();
+      const fileId = await report.store(role, Buffer.byteLength(text), Readable.from([Buffer.from(text)]));
+      files.push({ role, fileId });
+    }
+    return { files };
   }
 
   async readiness() {
@@ -77,16 +92,8 @@ export class ScriptedBuilder extends Builder {
 }
 
 /** A result of small files. */
-export function aResult(contents: Partial<Record<BuiltRole, string>> = {}): BuildResult {
-  const all = { rootfs: 'a root file system', kernel: 'a kernel', initrd: 'an initrd', ...contents };
-  return {
-    files: Object.entries(all).map(([role, text]) => ({
-      role: role as BuiltRole,
-      sizeBytes: Buffer.byteLength(text),
-      open: async () => Readable.from([Buffer.from(text)]),
-    })),
-    dispose: async () => undefined,
-  };
+export function aResult(contents: Made = {}): Made {
+  return { rootfs: 'a root file system', kernel: 'a kernel', initrd: 'an initrd', ...contents };
 }
 
 /** Builds at once. */

@@ -46,10 +46,15 @@ export class ImsJobsPresenter {
 
   private presentContainer(job: Job, { name, jail }: SshContainer) {
     const { sshSubnet, sshDomain, namespace } = this.config.ims;
+    const { status = 'pending', host, port } = job.shell ?? {};
+    if (host !== undefined && port !== undefined) {
+      const reachable = { host, port };
+      return { name, jail, status, connection_info: { customer_access: reachable, 'cluster.local': reachable } };
+    }
     return {
       name,
       jail,
-      status: 'pending',
+      status,
       connection_info: {
         customer_access: { host: `${job.id}.ims.${sshSubnet}.${sshDomain}`, port: SSH_PORT },
         'cluster.local': { host: `${serviceName(job)}.${namespace}.svc.cluster.local`, port: SSH_PORT },

@@ -14,8 +14,10 @@ export const IMAGE_BUCKET = 'boot-images';
 
 /** A finished file of a build, stored but not yet referred to. */
 export interface BuiltArtifact {
-  readonly role: 'rootfs' | 'kernel' | 'initrd' | 'boot_parameters' | 'debug_kernel';
+  readonly role: 'rootfs' | 'kernel' | 'initrd' | 'boot_parameters' | 'debug_kernel' | 'disk';
   readonly file: CompleteFile;
+  /** Of a disk: what it is. */
+  readonly diskFormat?: string;
 }
 
 /** What a job has built. */
@@ -30,7 +32,7 @@ export interface BuiltImage {
   readonly recipeId: string | null;
   readonly recipeSha256: string | null;
   readonly parentImageId?: string | null;
-  /** Exactly one of them is the root file system. */
+  /** Exactly one of them is the root file system or the disk. */
   readonly artifacts: readonly BuiltArtifact[];
 }
 
@@ -52,8 +54,8 @@ export class BuiltImagesService {
    * Whoever does not register it discards it.
    */
   storeManifest(built: BuiltImage): Promise<CompleteFile> {
-    const entries = built.artifacts.map(({ role, file }) => ({
-      type: mediaTypeOf(role),
+    const entries = built.artifacts.map(({ role, file, diskFormat }) => ({
+      type: mediaTypeOf(role, diskFormat),
       path: formatAddress(addressOf(built.imageId, role)),
       md5: file.md5,
     }));
@@ -74,13 +76,13 @@ export class BuiltImagesService {
       if (await this.registrations.findBuilt(built.imageId, built.jobId)) return built.imageId;
       await this.images.insert(newImage(built), true);
       await this.attach(built, manifest);
-      const rootfs = built.artifacts.find((artifact) => artifact.role === 'rootfs')!.file;
-      await this.artifacts.reference(rootfs.id);
-      const active = await this.images.activate(built.imageId, rootfs);
+      const { file } = primaryOf(built);
+      await this.artifacts.reference(file.id);
+      const active = await this.images.activate(built.imageId, file);
       const event = { noun: 'image', nounId: active.id, projectId: active.projectId, actorId: built.actorId };
       await this.outbox.record({ kind: 'image.created', ...event, data: { jobId: built.jobId } });
       await this.outbox.record(
-        { kind: 'image.activated', ...event, data: { sizeBytes: rootfs.sizeBytes, jobId: built.jobId } },
+        { kind: 'image.activated', ...event, data: { sizeBytes: file.sizeBytes, jobId: built.jobId } },
         { dispatch: true },
       );
       await this.ledger.reserve(built.projectId, 'images', 1);
@@ -96,10 +98,10 @@ export class BuiltImagesService {
       'x-shasta-ims-job-id': jobId,
     };
     const parts = [];
-    for (const { role, file } of built.artifacts) {
+    for (const { role, file, diskFormat } of built.artifacts) {
       const metadata = { md5sum: file.md5, ...about };
       const { id } = await this.artifacts.attach(projectId, addressOf(imageId, role), file.id, { metadata });
-      parts.push({ artifactId: id, role, mediaType: mediaTypeOf(role), md5: file.md5 });
+      parts.push({ artifactId: id, role, mediaType: mediaTypeOf(role, diskFormat), md5: file.md5 });
     }
     const address = addressOf(imageId, 'manifest.json');
     const metadata = { md5sum: manifest.md5, ...about };
@@ -117,9 +119,14 @@ function addressOf(imageId: string, name: string) {
   return { bucket: IMAGE_BUCKET, key: `${imageId}/${name}` };
 }
 
+function primaryOf({ artifacts }: BuiltImage): BuiltArtifact {
+  return artifacts.find(({ role }) => role === 'rootfs' || role === 'disk')!;
+}
+
 function newImage(built: BuiltImage) {
+  const { role, diskFormat } = primaryOf(built);
   const provenance = {
-    kiln_content: 'squashfs',
+    kiln_content: role === 'rootfs' ? 'squashfs' : null,
     kiln_job_id: built.jobId,
     kiln_recipe_id: built.recipeId,
     kiln_recipe_sha256: built.recipeSha256,
@@ -135,7 +142,7 @@ function newImage(built: BuiltImage) {
     hidden: false,
     tags: [],
     properties: { architecture: built.arch, ...Object.fromEntries(known) },
-    diskFormat: 'raw',
+    diskFormat: diskFormat ?? 'raw',
     containerFormat: 'bare',
     minDiskGib: 0,
     minRamMib: 0,

@@ -3,13 +3,22 @@ import { Transform, type Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { ArtifactsService, type CompleteFile, FileTooLargeError } from '../../artifacts/index.js';
 import { type BuiltArtifact, type BuiltImage, BuiltImagesService } from '../../images/index.js';
-import { BuildFailedError, Builder, type BuildOrder, type BuildResult, type BuiltFile } from '../builder.js';
+import {
+  BuildFailedError,
+  Builder,
+  type BuildOrder,
+  type BuildReporter,
+  type BuildResult,
+  type ScriptsOrder,
+} from '../builder.js';
 import type { JobRun } from '../execution/job-run.js';
 import { JobWork } from '../execution/job-work.js';
 import type { Job } from '../job.entity.js';
-import type { JobCause } from '../jobs.types.js';
+import type { JobCause, ScriptedCustomize } from '../jobs.types.js';
+import { formatOfDisk } from './disk-format.js';
+import { ScriptSources } from './script-sources.js';
 
-/** Builds an image from a recipe. */
+/** Makes an image of a recipe, or of another image. */
 @Injectable()
 export class BuildWork extends JobWork {
   override readonly jobTypes = ['create', 'customize'] as const;
@@ -20,6 +29,7 @@ export class BuildWork extends JobWork {
 
   constructor(
     private readonly builder: Builder,
+    private readonly scripts: ScriptSources,
     private readonly artifacts: ArtifactsService,
     private readonly builtImages: BuiltImagesService,
   ) {
@@ -28,13 +38,17 @@ export class BuildWork extends JobWork {
 
   override async run(run: JobRun): Promise<void> {
     const { job } = run;
-    const recipe = await this.artifacts.getFile(job.recipeFileId!);
-    const source = new RecipeSource(() => this.artifacts.open(recipe), recipe.sha256);
-    const result = await this.builder.build(orderOf(job, recipe), () => source.open(), run.report, run.signal);
+    const file = await this.artifacts.getFile(job.recipeFileId!);
+    const source = new BuildSource(() => this.artifacts.open(file), file.sha256);
+    const order = orderOf(job, file, await this.scriptsOf(run));
+    const stored: string[] = [];
     try {
-      await this.keep(run, result, () => source.sha256);
-    } finally {
-      await result.dispose();
+      const result = await this.builder.build(order, () => source.open(), reporterOf(run, stored), run.signal);
+      await this.keep(run, result, source);
+    } catch (error) {
+      // Nothing happens to files that an image has after all, because only the answer to the commit was lost.
+      for (const id of stored) await this.artifacts.discard(id);
+      throw error;
     }
   }
 
@@ -44,42 +58,71 @@ export class BuildWork extends JobWork {
     return null;
   }
 
-  private async keep(run: JobRun, result: BuildResult, recipeSha256: () => string | null): Promise<void> {
-    const stored: CompleteFile[] = [];
+  private async scriptsOf({ job, report, signal }: JobRun): Promise<ScriptsOrder | null> {
+    const scripted = job.input?.scripted as ScriptedCustomize | undefined;
+    if (!scripted) return null;
+    await report.phase('fetching');
+    return this.scripts.read(job, scripted, signal);
+  }
+
+  private async keep(run: JobRun, { files }: BuildResult, source: BuildSource): Promise<void> {
+    const artifacts = await this.filesOf(run, files);
+    const image = imageOf(run.job, artifacts, source.sha256);
+    const manifest = await this.builtImages.storeManifest(image);
     try {
-      const artifacts: BuiltArtifact[] = [];
-      for (const built of result.files) {
-        const file = await this.store(run, built);
-        stored.push(file);
-        artifacts.push({ role: built.role, file });
-      }
-      const image = imageOf(run.job, artifacts, recipeSha256());
-      const manifest = await this.builtImages.storeManifest(image);
-      stored.push(manifest);
       await run.succeed(async () => ({ resultantImageId: await this.builtImages.register(image, manifest) }));
     } catch (error) {
-      // Nothing happens to files that an image has after all, because only the answer to the commit was lost.
-      for (const { id } of stored) await this.artifacts.discard(id);
+      await this.artifacts.discard(manifest.id);
       throw error;
     }
   }
 
-  private async store(run: JobRun, built: BuiltFile): Promise<CompleteFile> {
-    run.signal.throwIfAborted();
-    const body = await built.open();
-    try {
-      return await run.storeFile(run.job.projectId, body, { sizeBytes: built.sizeBytes, charge: true });
-    } finally {
-      body.destroy();
+  /** Whatever runs a build names files by their ids; it may name none but those that were stored for this job. */
+  private async filesOf(run: JobRun, files: BuildResult['files']): Promise<BuiltArtifact[]> {
+    const own = await run.change(async ({ resultFileIds }) => resultFileIds);
+    const artifacts: BuiltArtifact[] = [];
+    for (const { role, fileId } of files) {
+      if (!own.includes(fileId)) throw new TypeError(`file ${fileId} was not stored for job ${run.job.id}`);
+      const file = await this.artifacts.getFile(fileId);
+      artifacts.push(role === 'disk' ? { role, file, diskFormat: await this.formatOf(file) } : { role, file });
     }
+    return artifacts;
+  }
+
+  private async formatOf(file: CompleteFile): Promise<string> {
+    return formatOfDisk(await this.artifacts.open(file));
   }
 }
 
-function orderOf(job: Job, recipe: CompleteFile): BuildOrder {
+/** @param stored gets the ids of the files that are stored */
+function reporterOf(run: JobRun, stored: string[]): BuildReporter {
+  const { report, job } = run;
+  return {
+    phase: (phase) => report.phase(phase),
+    percent: (percent) => report.percent(percent),
+    log: (text) => report.log(text),
+    shell: (state) => report.shell(state),
+    store: async (_role, sizeBytes, body) => {
+      try {
+        run.signal.throwIfAborted();
+        const { id } = await run.storeFile(job.projectId, body, { sizeBytes, charge: true });
+        stored.push(id);
+        return id;
+      } finally {
+        body.destroy();
+      }
+    },
+  };
+}
+
+function orderOf(job: Job, source: CompleteFile, scripts: ScriptsOrder | null): BuildOrder {
+  const [container] = job.sshContainers ?? [];
+  const opens = container !== undefined && job.publicKey !== null && scripts === null;
   return {
     jobId: job.id,
     // Not the count of attempts, which a job that was handed back has twice.
     attempt: job.fencingNumber,
+    jobType: job.jobType as BuildOrder['jobType'],
     recipeType: job.recipeType as BuildOrder['recipeType'],
     arch: job.arch as BuildOrder['arch'],
     template: job.templateDictionary ?? [],
@@ -88,11 +131,13 @@ function orderOf(job: Job, recipe: CompleteFile): BuildOrder {
     kernelParametersFileName: job.kernelParametersFileName!,
     requireDkms: job.requireDkms,
     enableDebug: job.enableDebug,
-    recipeSizeBytes: recipe.sizeBytes,
+    sourceSizeBytes: source.sizeBytes,
+    shell: opens ? { ...container, authorizedKey: job.publicKey! } : null,
+    scripts,
   };
 }
 
-function imageOf(job: Job, artifacts: readonly BuiltArtifact[], recipeSha256: string | null): BuiltImage {
+function imageOf(job: Job, artifacts: readonly BuiltArtifact[], sourceSha256: string | null): BuiltImage {
   return {
     imageId: job.targetImageId!,
     projectId: job.projectId,
@@ -101,13 +146,14 @@ function imageOf(job: Job, artifacts: readonly BuiltArtifact[], recipeSha256: st
     arch: job.arch!,
     jobId: job.id,
     recipeId: job.recipeId,
-    recipeSha256,
+    recipeSha256: job.recipeId === null ? null : sourceSha256,
+    parentImageId: job.imageId,
     artifacts,
   };
 }
 
-/** The recipe's archive, whose checksum belongs to the image's provenance. */
-class RecipeSource {
+/** What is built from; the checksum of a recipe's archive belongs to the image's provenance. */
+class BuildSource {
   constructor(
     private readonly opened: () => Promise<Readable>,
     public sha256: string | null,

@@ -1,6 +1,6 @@
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { Outbox } from '../../../platform/events/outbox.js';
-import type { BuildPhase, BuildReporter } from '../builder.js';
+import type { BuildPhase, ShellState } from '../builder.js';
 import type { Job } from '../job.entity.js';
 import type { ActivePhase } from '../job-state.js';
 import type { Execution, JobExecutionsRepository } from './job-executions.repository.js';
@@ -14,7 +14,7 @@ interface Progress {
 }
 
 /** Writes what an execution tells, in its name. */
-export class ExecutionReporter implements BuildReporter {
+export class ExecutionReporter {
   private latest: Progress | null = null;
   private timer: NodeJS.Timeout | null = null;
 
@@ -57,6 +57,10 @@ export class ExecutionReporter implements BuildReporter {
     if (whole === this.latest?.percent && message === this.latest.message) return;
     this.latest = { percent: whole, message };
     this.timer ??= setTimeout(() => void this.writeProgress(), PROGRESS_MS);
+  }
+
+  shell(state: ShellState): Promise<void> {
+    return this.executions.setShell(this.execution, state);
   }
 
   log(text: string): void {

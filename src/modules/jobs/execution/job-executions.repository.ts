@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/database/database.js';
+import type { ShellState } from '../builder.js';
 import type { Job } from '../job.entity.js';
 import type { ActivePhase, JobType } from '../job-state.js';
 import { LeaseLostError } from '../jobs.errors.js';
@@ -37,7 +38,7 @@ export class JobExecutionsRepository {
   /** Gives a locked job to a new execution. */
   async lease(jobId: string, owner: string, leaseMs: number): Promise<Job> {
     const rows = await this.database.query<Job>(
-      `UPDATE jobs j SET status = 'running', phase = 'creating', percent = NULL, attempt = attempt + 1,
+      `UPDATE jobs j SET status = 'running', phase = 'creating', percent = NULL, shell = NULL, attempt = attempt + 1,
          fencing_number = nextval('job_fencing_numbers'), lease_owner = $2,
          lease_expires_at = clock_timestamp() + $3::double precision * interval '1 millisecond',
          started_at = coalesce(started_at, now()), updated_at = now()
@@ -72,6 +73,11 @@ export class JobExecutionsRepository {
   /** @throws LeaseLostError */
   setPhase(execution: Execution, phase: ActivePhase): Promise<void> {
     return this.write(execution, 'phase = $3, percent = NULL, updated_at = now()', [phase], 'jobs-phase');
+  }
+
+  /** @throws LeaseLostError */
+  setShell(execution: Execution, shell: ShellState): Promise<void> {
+    return this.write(execution, 'shell = $3, updated_at = now()', [JSON.stringify(shell)], 'jobs-shell');
   }
 
   /** @throws LeaseLostError */
@@ -117,7 +123,7 @@ export class JobExecutionsRepository {
   /** Puts a locked job back among the queued ones, as if this execution had not been. */
   async handBack(jobId: string): Promise<void> {
     await this.database.run(
-      `UPDATE jobs SET status = 'queued', phase = 'creating', percent = NULL, attempt = attempt - 1, lease_owner = NULL,
+      `UPDATE jobs SET status = 'queued', phase = 'creating', percent = NULL, shell = NULL, attempt = attempt - 1, lease_owner = NULL,
          lease_expires_at = NULL, updated_at = now()
        WHERE id = $1`,
       [jobId],
