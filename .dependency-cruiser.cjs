@@ -5,6 +5,7 @@ const MAY_USE = {
   tenancy: [],
   identity: ['tenancy'],
   keys: ['tenancy'],
+  nodes: ['tenancy'],
   artifacts: ['tenancy'],
   images: ['tenancy', 'identity', 'keys', 'artifacts'],
   // The table of rules, which images bring, speaks of metadata definitions too.

@@ -15,6 +15,7 @@ import { CreateMetadefs1767226300000 } from './1767226300000-create-metadefs.js'
 import { CreateRateLimits1767226420000 } from './1767226420000-create-rate-limits.js';
 import { ListHashTasks1767226480000 } from './1767226480000-list-hash-tasks.js';
 import { AddJobShells1796500000000 } from './1796500000000-add-job-shells.js';
+import { CreateRemoteNodes1796600000000 } from './1796600000000-create-remote-nodes.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -35,4 +36,5 @@ export const MIGRATIONS = [
   CreateRateLimits1767226420000,
   ListHashTasks1767226480000,
   AddJobShells1796500000000,
+  CreateRemoteNodes1796600000000,
 ];

@@ -3,6 +3,7 @@ import { IdentityModule } from '../../modules/identity/index.js';
 import { ImagesModule } from '../../modules/images/index.js';
 import { JobsModule } from '../../modules/jobs/index.js';
 import { KeysModule } from '../../modules/keys/index.js';
+import { NodesModule } from '../../modules/nodes/index.js';
 import { RecipesModule } from '../../modules/recipes/index.js';
 import { TenancyModule } from '../../modules/tenancy/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
@@ -17,12 +18,13 @@ import { ImsJobsController } from './jobs/ims-jobs.controller.js';
 import { ImsJobsPresenter } from './jobs/ims-jobs.presenter.js';
 import { ImsPublicKeysController } from './public-keys/ims-public-keys.controller.js';
 import { ImsRecipesController } from './recipes/ims-recipes.controller.js';
+import { ImsRemoteBuildNodesController } from './remote-build-nodes/ims-remote-build-nodes.controller.js';
 import { ImsImagesV2Controller } from './v2/ims-images-v2.controller.js';
 import { ImsPublicKeysV2Controller } from './v2/ims-public-keys-v2.controller.js';
 import { ImsRecipesV2Controller } from './v2/ims-recipes-v2.controller.js';
 
 @Module({
-  imports: [IdentityModule, TenancyModule, ImagesModule, KeysModule, RecipesModule, JobsModule],
+  imports: [IdentityModule, TenancyModule, ImagesModule, KeysModule, RecipesModule, JobsModule, NodesModule],
   controllers: [
     ImsHealthController,
     ImsImagesController,
@@ -32,6 +34,7 @@ import { ImsRecipesV2Controller } from './v2/ims-recipes-v2.controller.js';
     ImsDeletedImagesController,
     ImsDeletedPublicKeysController,
     ImsDeletedRecipesController,
+    ImsRemoteBuildNodesController,
     ImsImagesV2Controller,
     ImsPublicKeysV2Controller,
     ImsRecipesV2Controller,
