@@ -140,7 +140,8 @@ async function started(kiln: RunningKiln, exited: Promise<unknown>, worker: bool
   throw new Error(`Kiln did not start within ${STARTED_WITHIN_MS / 1000} s:\n${kiln.output()}`);
 }
 
-async function signIn(url: string, user: string, project: string): Promise<string> {
+/** A token of a standard user in that project. */
+export async function signIn(url: string, user: string, project: string): Promise<string> {
   const domain = { name: 'Default' };
   const reply = await fetch(`${url}/identity/v3/auth/tokens`, {
     method: 'POST',

@@ -27,6 +27,12 @@ export class RouteTable {
 
   /** The methods that a path has, sorted; empty for an unknown path. */
   methodsOf(path: string): string[] {
-    return [...this.methods].filter((method) => this.router.find(method, path) !== null).sort();
+    return [...this.methods].filter((method) => this.has(method, path)).sort();
+  }
+
+  /** Nothing is named by an empty segment: `/images/` is no image. */
+  private has(method: HTTPMethod, path: string): boolean {
+    const found = this.router.find(method, path);
+    return found !== null && Object.entries(found.params).every(([name, value]) => name === '*' || value !== '');
   }
 }

@@ -21,7 +21,7 @@ export const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** A client of the IMS face: `ims.get('/v3/recipes', alice)`. */
 export class ImsClient {
-  constructor(private readonly kiln: RunningKiln) {}
+  constructor(private readonly kiln: Pick<RunningKiln, 'url'>) {}
 
   get = (path: string, token?: string) => this.send('GET', path, token);
   delete = (path: string, token?: string) => this.send('DELETE', path, token);
