@@ -4,12 +4,12 @@ import { IdentityModule } from '../../modules/identity/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { ArtifactsController } from './artifacts.controller.js';
 import { ArtifactsFace } from './artifacts.face.js';
-import { TokenGuard } from '../shared/auth-guard.js';
+import { ArtifactsGuard } from './artifacts.guard.js';
 
 @Module({
   imports: [ArtifactsModule, IdentityModule],
   controllers: [ArtifactsController],
-  providers: [ArtifactsFace, TokenGuard],
+  providers: [ArtifactsFace, ArtifactsGuard],
 })
 export class ArtifactsFaceModule {
   constructor(faces: FaceRegistry, face: ArtifactsFace) {

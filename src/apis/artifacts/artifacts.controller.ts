@@ -2,18 +2,19 @@ import { Readable } from 'node:stream';
 import { Controller, Delete, Get, Head, HttpCode, Put, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../../config/config.js';
-import { ArtifactsService, type ArtifactWithFile } from '../../modules/artifacts/index.js';
+import { ArtifactsService, type ArtifactWithFile, DownloadLinks } from '../../modules/artifacts/index.js';
 import type { Actor } from '../../modules/tenancy/index.js';
 import { CurrentActor } from '../shared/current-actor.js';
 import { hasBody } from '../shared/json-body.js';
-import { TokenGuard } from '../shared/auth-guard.js';
-import { addressOf, announcedMd5, requestedRange } from './artifacts.requests.js';
+import { ArtifactsGuard } from './artifacts.guard.js';
+import { addressOf, announcedMd5, linkOf, requestedRange } from './artifacts.requests.js';
 
-@UseGuards(TokenGuard)
+@UseGuards(ArtifactsGuard)
 @Controller('artifacts/:bucket')
 export class ArtifactsController {
   constructor(
     private readonly artifacts: ArtifactsService,
+    private readonly links: DownloadLinks,
     private readonly config: Config,
   ) {}
 
@@ -33,7 +34,11 @@ export class ArtifactsController {
 
   @Get('*')
   async get(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const found = await this.artifacts.get(actor, addressOf(request.url));
+    const address = addressOf(request.url);
+    const link = linkOf(request);
+    const found = link
+      ? await this.links.open(address, link.expires, link.signature)
+      : await this.artifacts.get(actor, address);
     const { sizeBytes } = found.file;
     const range = requestedRange(request.headers.range, sizeBytes);
     const bytes = await this.artifacts.open(found.file, range ?? undefined);

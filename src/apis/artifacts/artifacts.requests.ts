@@ -1,5 +1,7 @@
 import { InvalidError, RangeUnsatisfiableError } from '../../common/errors.js';
 import type { Address } from '../../modules/artifacts/index.js';
+import type { FastifyRequest } from 'fastify';
+import { parseParameters } from '../shared/query-string.js';
 import { RouteNotFoundError } from '../shared/request-errors.js';
 
 /** Bytes `start` to `end`, both included. */
@@ -38,6 +40,16 @@ export function addressOf(url: string): Address {
   } catch {
     throw new UndecodablePathError();
   }
+}
+
+/**
+ * What makes the address of a GET a link that Kiln signed; null: it is none.
+ * @throws UnreadableQueryError
+ */
+export function linkOf({ method, url }: Pick<FastifyRequest, 'method' | 'url'>) {
+  const parameters = new Map(parseParameters(url));
+  const [expires, signature] = [parameters.get('expires'), parameters.get('signature')];
+  return method === 'GET' && expires !== undefined && signature !== undefined ? { expires, signature } : null;
 }
 
 /** The announced md5 in hexadecimal; undefined when there is none. @see RFC 1864 */

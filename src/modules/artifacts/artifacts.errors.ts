@@ -3,6 +3,7 @@ import {
   InvalidError,
   NotFoundError,
   TooLargeError,
+  UnauthenticatedError,
   UnavailableError,
   UnprocessableError,
 } from '../../common/errors.js';
@@ -20,6 +21,14 @@ export class ArtifactNotFoundError extends NotFoundError {
   override readonly code = 'artifacts.not_found';
   constructor(address: string) {
     super(`There is no object at ${address}`, { address });
+  }
+}
+
+/** A link that opens nothing, or nothing any more. */
+export class ArtifactLinkError extends UnauthenticatedError {
+  override readonly code = 'artifacts.link';
+  constructor(reason: string) {
+    super(`The link cannot be used: ${reason}`);
   }
 }
 

@@ -3,6 +3,7 @@ export { Artifact } from './artifact.entity.js';
 export {
   AddressTakenError,
   ArtifactInUseError,
+  ArtifactLinkError,
   ArtifactNotFoundError,
   ChecksumMismatchError,
   FileTooLargeError,
@@ -20,5 +21,6 @@ export {
   type ArtifactWithFile,
   type ReferenceChecker,
 } from './artifacts.service.js';
+export { type DownloadLink, DownloadLinks } from './download-links.js';
 export type { ByteProbe, StoreFile } from './file-writer.js';
 export { type CompleteFile, type FileQuantity, StoredFile, type StoredFileState } from './stored-file.entity.js';

@@ -62,6 +62,14 @@ export abstract class ObjectStore {
   /** @throws ObjectNotFoundError */
   abstract head(key: string): Promise<ObjectInfo>;
 
+  /**
+   * An address from which anybody can read an object for so long, without Kiln in between; null: such a store has none.
+   * Not contacted, so the object may be missing.
+   */
+  async presignGet(_key: string, _lifeSeconds: number): Promise<string | null> {
+    return null;
+  }
+
   /** Removes an object; one that does not exist is no error. */
   abstract delete(key: string): Promise<void>;
 

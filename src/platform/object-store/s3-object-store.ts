@@ -10,6 +10,7 @@ import {
   S3Client,
   type MultipartUpload,
 } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { tmpdir } from 'node:os';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -174,6 +175,12 @@ export class S3ObjectStore extends ObjectStore {
     } catch (error) {
       throw this.failure('reading', error, key);
     }
+  }
+
+  override presignGet(key: string, lifeSeconds: number): Promise<string> {
+    assertObjectKey(key);
+    const command = new GetObjectCommand({ Bucket: this.bucket, Key: this.prefix + key });
+    return this.doing('signing an address of', () => getSignedUrl(this.client, command, { expiresIn: lifeSeconds }));
   }
 
   async delete(key: string): Promise<void> {
