@@ -14,6 +14,9 @@ import { AddImageLocations1767226120000 } from './1767226120000-add-image-locati
 import { CreateMetadefs1767226300000 } from './1767226300000-create-metadefs.js';
 import { CreateRateLimits1767226420000 } from './1767226420000-create-rate-limits.js';
 import { ListHashTasks1767226480000 } from './1767226480000-list-hash-tasks.js';
+import { NameImagesAsAmis1796200000000 } from './1796200000000-name-images-as-amis.js';
+import { IndexOfficialImages1796200001000 } from './1796200001000-index-official-images.js';
+import { CreateCustomImages1796200002000 } from './1796200002000-create-custom-images.js';
 import { AddJobShells1796500000000 } from './1796500000000-add-job-shells.js';
 import { CreateRemoteNodes1796600000000 } from './1796600000000-create-remote-nodes.js';
 
@@ -35,6 +38,9 @@ export const MIGRATIONS = [
   CreateMetadefs1767226300000,
   CreateRateLimits1767226420000,
   ListHashTasks1767226480000,
+  NameImagesAsAmis1796200000000,
+  IndexOfficialImages1796200001000,
+  CreateCustomImages1796200002000,
   AddJobShells1796500000000,
   CreateRemoteNodes1796600000000,
 ];

@@ -16,7 +16,7 @@ describe('adding properties', () => {
   it('does not overlook what only Kiln writes, even if it is the same', () => {
     const change = addProperties(PRESENT, { kiln_job_id: 'j' });
 
-    expect(() => applyToProperties(PRESENT, change)).toThrow(expect.objectContaining({ kind: 'forbidden' }));
+    expect(() => applyToProperties(PRESENT, change, true)).toThrow(expect.objectContaining({ kind: 'forbidden' }));
   });
 });
 
@@ -29,10 +29,26 @@ describe('replacing properties', () => {
       { a: '9', c: '3', kiln_job_id: 'j' },
     ],
   ])('by %j keeps what only Kiln writes', (wanted, after) => {
-    expect(applyToProperties(PRESENT, replaceProperties(PRESENT, wanted))).toEqual(after);
+    expect(applyToProperties(PRESENT, replaceProperties(PRESENT, wanted), false)).toEqual(after);
   });
 
   it('changes nothing when they are the same', () => {
     expect(replaceProperties(PRESENT, { a: '1', b: '2' })).toEqual({});
   });
+});
+
+describe('the property of official images', () => {
+  const flagged = { kiln_official_os: 'rocky9' };
+
+  it('is written and removed by administrators', () => {
+    expect(applyToProperties({}, { setProperties: flagged }, true)).toEqual(flagged);
+    expect(applyToProperties(flagged, { removeProperties: ['kiln_official_os'] }, true)).toEqual({});
+  });
+
+  it.each([{ setProperties: flagged }, { removeProperties: ['kiln_official_os'] }])(
+    'is refused to others: %j',
+    (change) => {
+      expect(() => applyToProperties(flagged, change, false)).toThrow(expect.objectContaining({ kind: 'forbidden' }));
+    },
+  );
 });

@@ -6,6 +6,9 @@ export const IMAGE_PROPERTIES_MAX = 128;
 export const IMAGE_TAGS_MAX = 128;
 export const IMAGE_MEMBERS_MAX = 128;
 
+/** Names the operating system of which a public image is the official one. Kiln's key, but administrators write it. */
+export const OFFICIAL_OS_PROPERTY = 'kiln_official_os';
+
 const LONGEST_NAME = 255;
 const RESERVED = /^(kiln_|os_glance)/;
 /** Names of an image's own attributes: a property of that name could not be told from the attribute. */
@@ -50,18 +53,24 @@ export function isImageAttribute(name: string): boolean {
   return ATTRIBUTES.has(name);
 }
 
-/** Whether only Kiln writes a property. */
+/** Whether users do not write a property: Kiln does, and of one of them administrators. */
 export function isReservedProperty(name: string): boolean {
   return RESERVED.test(name);
 }
 
+/** Whether somebody may not write a property because it is reserved. */
+function isReservedTo(isAdmin: boolean, name: string): boolean {
+  return isReservedProperty(name) && !(isAdmin && name === OFFICIAL_OS_PROPERTY);
+}
+
 /**
  * Checks properties that a user wants to write.
+ * @param isAdmin whether the user administers the deployment
  * @throws PropertyReservedError, PropertyInvalidError
  */
-export function checkWritable(properties: ImageProperties): void {
+export function checkWritable(properties: ImageProperties, isAdmin: boolean): void {
   for (const [name, value] of Object.entries(properties)) {
-    if (isReservedProperty(name)) throw new PropertyReservedError(name);
+    if (isReservedTo(isAdmin, name)) throw new PropertyReservedError(name);
     if (ATTRIBUTES.has(name)) throw new PropertyInvalidError(name, 'this is an attribute of every image');
     if (name === '') throw new PropertyInvalidError(name, 'it needs a name');
     if ([...name].length > LONGEST_NAME)
@@ -87,12 +96,13 @@ export function distinctTags(tags: readonly string[]): string[] {
 
 /**
  * The properties as a change leaves them.
+ * @param isAdmin whether it is an administrator's
  * @throws PropertyReservedError, PropertyInvalidError, ImageQuotaExceededError
  */
-export function applyToProperties(properties: ImageProperties, change: UpdateImage): ImageProperties {
+export function applyToProperties(properties: ImageProperties, change: UpdateImage, isAdmin: boolean): ImageProperties {
   const { setProperties = {}, removeProperties = [] } = change;
-  checkWritable(setProperties);
-  const reserved = removeProperties.find(isReservedProperty);
+  checkWritable(setProperties, isAdmin);
+  const reserved = removeProperties.find((name) => isReservedTo(isAdmin, name));
   if (reserved !== undefined) throw new PropertyReservedError(reserved);
   const result = new Map(Object.entries(properties));
   removeProperties.forEach((name) => result.delete(name));

@@ -8,6 +8,10 @@ export class Image {
   @PrimaryColumn('uuid')
   id: string;
 
+  /** The name of the image where images are called AMIs; unique, and mostly the beginning of the id. */
+  @Column({ type: 'text', name: 'ami_id', insert: false, update: false })
+  amiId: string;
+
   /** The owner: a project, or for an administrator's foreign owners any text or nothing. */
   @Column('text', { name: 'project_id', nullable: true })
   projectId: string | null;

@@ -35,6 +35,7 @@ import { WebReader } from './locations/web-reader.js';
 import { ImageMember } from './members/image-member.entity.js';
 import { ImageMembersRepository } from './members/image-members.repository.js';
 import { ImageMembersService } from './members/image-members.service.js';
+import { OfficialImagesService } from './official/official-images.service.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([Image, ImageMember]), TenancyModule, ArtifactsModule, ImageRulesModule],
@@ -69,6 +70,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     BuiltImagesService,
     ImageManifestsService,
     ImageRootsService,
+    OfficialImagesService,
   ],
   exports: [
     ExaminedLocationsService,
@@ -91,6 +93,7 @@ import { ImageMembersService } from './members/image-members.service.js';
     ImageImportsService,
     ImageMembersService,
     ImageRemovalService,
+    OfficialImagesService,
   ],
 })
 export class ImagesModule {}

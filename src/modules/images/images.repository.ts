@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { newId } from '../../common/ids.js';
 import { Database } from '../../platform/database/database.js';
 import { isUniqueViolation } from '../../platform/database/database.errors.js';
 import type { CompleteFile } from '../artifacts/index.js';
@@ -9,7 +10,7 @@ import type { ImageOrigin, MemberStatus } from './images.types.js';
 import type { ImageStatus } from './image-status.js';
 
 /** The select list of an image, from a table called `i`. */
-export const IMAGE_COLUMNS = `i.id, i.project_id AS "projectId", i.name, i.status, i.visibility, i.protected, i.hidden,
+export const IMAGE_COLUMNS = `i.id, i.ami_id AS "amiId", i.project_id AS "projectId", i.name, i.status, i.visibility, i.protected, i.hidden,
   i.tags, i.properties, i.architecture, i.disk_format AS "diskFormat", i.container_format AS "containerFormat",
   i.min_disk_gib AS "minDiskGib", i.min_ram_mib AS "minRamMib", i.size_bytes AS "sizeBytes",
   i.virtual_size_bytes AS "virtualSizeBytes", i.md5, i.hash_algorithm AS "hashAlgorithm", i.hash_value AS "hashValue",
@@ -93,6 +94,16 @@ export class ImagesRepository {
       `SELECT ${IMAGE_COLUMNS}, ${MEMBER_STATUS} FROM images i WHERE i.id = $1 AND i.deleted_at IS NULL`,
       [id, viewerProjectId],
       'images-find',
+    );
+    return row && toSighting(row);
+  }
+
+  /** As `find`, by AMI id. */
+  async findByAmiId(amiId: string, viewerProjectId: string | null): Promise<Sighting | null> {
+    const row = await this.database.one<SightingRow>(
+      `SELECT ${IMAGE_COLUMNS}, ${MEMBER_STATUS} FROM images i WHERE i.ami_id = $1 AND i.deleted_at IS NULL`,
+      [amiId, viewerProjectId],
+      'images-find-by-ami-id',
     );
     return row && toSighting(row);
   }
@@ -330,11 +341,21 @@ export class ImagesRepository {
   }
 
   private async insertRow(image: NewImage): Promise<Image> {
+    // Whoever chooses ids can take the AMI id that would be another image's; that one gets another.
+    for (let amiId = amiIdOf(image.id); ; amiId = amiIdOf(newId())) {
+      const row = await this.tryInsert(image, amiId);
+      if (row) return row;
+    }
+  }
+
+  /** Null: another image has that AMI id. */
+  private async tryInsert(image: NewImage, amiId: string): Promise<Image | null> {
     try {
-      const row = await this.database.one<Image>(
+      return await this.database.one<Image>(
         `INSERT INTO images AS i (id, project_id, name, status, visibility, protected, hidden, tags, properties, disk_format,
-           container_format, min_disk_gib, min_ram_mib, origin, recipe_id, job_id, parent_image_id)
-         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+           container_format, min_disk_gib, min_ram_mib, origin, recipe_id, job_id, parent_image_id, ami_id)
+         VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+         ON CONFLICT (ami_id) DO NOTHING
          RETURNING ${IMAGE_COLUMNS}`,
         [
           image.id,
@@ -353,10 +374,10 @@ export class ImagesRepository {
           image.recipeId ?? null,
           image.jobId ?? null,
           image.parentImageId ?? null,
+          amiId,
         ],
         'images-insert',
       );
-      return row!;
     } catch (error) {
       if (isUniqueViolation(error, 'images_pkey')) throw new ImageIdTakenError(image.id);
       throw error;
@@ -392,6 +413,11 @@ export class ImagesRepository {
     );
     return toImage(row!);
   }
+}
+
+/** The AMI id that an image of that id has, unless another one has it. */
+function amiIdOf(imageId: string): string {
+  return `ami-${imageId.replaceAll('-', '').slice(0, 17)}`;
 }
 
 /** A row as the image it is. */

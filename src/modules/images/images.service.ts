@@ -67,7 +67,7 @@ export class ImagesService {
     const visibility = command.visibility ?? 'shared';
     const properties = command.properties ?? {};
     this.policy.checkCreate(actor, { projectId, visibility });
-    checkWritable(properties);
+    checkWritable(properties, this.policy.isAdmin(actor));
     this.protections.checkCreate(actor, properties);
     checkPropertyCount(properties);
     const image = {
@@ -99,6 +99,13 @@ export class ImagesService {
     const sighting = isUuid(imageId, true) ? await this.images.find(imageId, actor.projectId) : null;
     if (!sighting) throw new ImageNotFoundError(imageId);
     this.policy.checkVisible(actor, sighting);
+    return this.protections.shownTo(actor, sighting.image);
+  }
+
+  /** As `get`, by AMI id. @throws ImageNotFoundError */
+  async getByAmiId(actor: Actor, amiId: string): Promise<Image> {
+    const sighting = await this.images.findByAmiId(amiId, actor.projectId);
+    if (!sighting || !this.policy.isVisible(actor, sighting)) throw new ImageNotFoundError(amiId);
     return this.protections.shownTo(actor, sighting.image);
   }
 
@@ -221,7 +228,9 @@ export class ImagesService {
     }
     const columns: ImageChange = { ...attributes };
     if (attributes.tags !== undefined) columns.tags = distinctTags(attributes.tags);
-    if (setProperties || removeProperties) columns.properties = applyToProperties(image.properties, command);
+    if (setProperties || removeProperties) {
+      columns.properties = applyToProperties(image.properties, command, this.policy.isAdmin(actor));
+    }
     return columns;
   }
 

@@ -19,6 +19,7 @@ export {
   IMAGE_TAGS_MAX,
   isImageAttribute,
   isReservedProperty,
+  OFFICIAL_OS_PROPERTY,
   replaceProperties,
 } from './image-properties.js';
 export { ImageActivationService } from './image-activation.service.js';
@@ -97,6 +98,7 @@ export { LocationInvalidError, LocationMismatchError } from './locations/locatio
 export { WEB_STORE } from './locations/image-location.js';
 export { ImageMember } from './members/image-member.entity.js';
 export { ImageMembersService } from './members/image-members.service.js';
+export { type OfficialImage, OfficialImagesService } from './official/official-images.service.js';
 export {
   type BuiltArtifact,
   type BuiltImage,

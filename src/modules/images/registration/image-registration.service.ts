@@ -84,7 +84,7 @@ export class ImageRegistrationService implements OnModuleInit {
   async register(actor: Actor, { name, properties, link }: RegisterImage): Promise<Image> {
     if (link === null) return this.service.create(actor, { name, properties, visibility: 'private' });
     this.policy.checkCreate(actor, { projectId: actor.projectId, visibility: 'private' });
-    checkWritable(properties);
+    checkWritable(properties, this.policy.isAdmin(actor));
     this.protections.checkCreate(actor, properties);
     checkPropertyCount(properties);
     const projectId = actor.projectId!;
