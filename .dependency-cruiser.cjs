@@ -12,6 +12,7 @@ const MAY_USE = {
   metadefs: ['tenancy', 'images'],
   recipes: ['tenancy', 'identity', 'keys', 'artifacts'],
   jobs: ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'recipes'],
+  'custom-images': ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'jobs'],
   // Writes down what events of the others tell; nobody uses it but faces and the root.
   audit: ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'recipes', 'jobs'],
 };

@@ -5,6 +5,7 @@ import { GlanceFaceModule } from './apis/glance/glance.module.js';
 import { IdentityFaceModule } from './apis/identity/identity-face.module.js';
 import { ImsFaceModule } from './apis/ims/ims.module.js';
 import { NovaFaceModule } from './apis/nova/nova.module.js';
+import { ParallelClusterFaceModule } from './apis/parallelcluster/parallelcluster.module.js';
 import { RootFaceModule } from './apis/root/root-face.module.js';
 import type { FaceRegistry } from './apis/shared/face-registry.js';
 import { RateLimitGuard } from './apis/shared/rate-limit.guard.js';
@@ -69,6 +70,7 @@ function faces(foundations: Foundations) {
     GlanceFaceModule,
     NovaFaceModule,
     ImsFaceModule,
+    ParallelClusterFaceModule,
     ArtifactsFaceModule,
   ];
 }

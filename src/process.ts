@@ -186,6 +186,7 @@ async function announce(
     ['Image (Glance v2)', `${address}/image`],
     ['Compute images (Nova v2.1)', `${address}/compute/v2.1`],
     ['Image Management Service v3', `${address}/apis/ims/v3`],
+    ['ParallelCluster images', `${address}/parallelcluster`],
     ['Artifacts', `${address}/artifacts`],
     ['Documentation', `${address}/docs`],
     ...told.map(({ name, usable, detail }): [string, string] => [

@@ -80,6 +80,15 @@ const jsonObject =
     );
   };
 
+/** Names of regions as they stand in host names and credentials; one at least. */
+const regions = (value: string): string[] => {
+  const found = names(value);
+  const wrong = found.find((name) => !/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(name));
+  if (wrong !== undefined) throw new Error(`${wrong} is no name of a region`);
+  if (found.length === 0) throw new Error('must name one region or more');
+  return [...new Set(found)];
+};
+
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 const secretKey = (value: string): string => {
@@ -502,6 +511,23 @@ export const SETTINGS = {
     names,
     'Comma list of linux distributions a recipe may name beside sles12, sles15 and centos7.',
     'opensuse-leap15,rocky9,debian12,ubuntu2404',
+  ),
+  parallelClusterRegions: setting(
+    'KILN_PARALLELCLUSTER_REGIONS',
+    regions,
+    'Comma list of the regions that the ParallelCluster API knows; the first is the default.',
+    'us-east-1',
+  ),
+  parallelClusterPageSize: setting(
+    'KILN_PARALLELCLUSTER_PAGE_SIZE',
+    integer(1, 1_000),
+    'Images on one page of the ParallelCluster API.',
+    '100',
+  ),
+  signingRegions: setting(
+    'KILN_SIGNING_REGIONS',
+    regions,
+    'Comma list of the regions for which requests may be signed with access keys; unset: any.',
   ),
   buildConcurrency: setting('KILN_BUILD_CONCURRENCY', integer(1, 64), 'Builds that one worker runs at once.', '2'),
   buildRepos: setting('KILN_BUILD_REPOS', text, 'Folder of package repositories that builds see read-only at /repo.'),

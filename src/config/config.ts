@@ -76,6 +76,13 @@ export class Config {
     readonly locationsShown: boolean;
     readonly directUrlShown: boolean;
   };
+  readonly parallelCluster: {
+    /** At least one; the first is the default. */
+    readonly regions: readonly string[];
+    readonly pageSize: number;
+  };
+  /** Regions that signatures may name; undefined: any. */
+  readonly signingRegions: readonly string[] | undefined;
   readonly metadefsDir: string | undefined;
   readonly imports: {
     readonly methods: readonly ImportMethod[];
@@ -140,6 +147,8 @@ export class Config {
       locationsShown: parsed.imageLocations === 'shown',
       directUrlShown: parsed.imageDirectUrl === 'shown',
     };
+    this.parallelCluster = { regions: parsed.parallelClusterRegions!, pageSize: parsed.parallelClusterPageSize! };
+    this.signingRegions = parsed.signingRegions;
     this.metadefsDir = parsed.metadefsDir === undefined ? undefined : resolve(parsed.metadefsDir);
     this.imports = {
       methods: parsed.importMethods!,

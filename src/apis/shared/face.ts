@@ -32,6 +32,8 @@ export abstract class Face {
    * does not answer makes tokens worthless rather than the API unavailable.
    */
   readonly decidesByUserToken: boolean = false;
+  /** Whether its guard counts requests itself, by what it finds in a credential that differs from one to the next. */
+  readonly limitsAfterSignIn: boolean = false;
   /** Largest body, in bytes, of a request that is not streamed. */
   readonly bodyLimitBytes: number = 1024 * 1024;
 

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { FaceRegistry } from './face-registry.js';
 import { PublicAddress } from './public-address.js';
+import { RequestRate } from './request-rate.js';
 import { RouteTable } from './route-table.js';
 
 /** What every face needs. The registry and the route table exist before Nest does, since Fastify asks them first. */
@@ -10,8 +11,13 @@ export class SharedApiModule {
   static forRoot(faces: FaceRegistry, routes: RouteTable) {
     return {
       module: SharedApiModule,
-      providers: [PublicAddress, { provide: FaceRegistry, useValue: faces }, { provide: RouteTable, useValue: routes }],
-      exports: [PublicAddress, FaceRegistry, RouteTable],
+      providers: [
+        PublicAddress,
+        RequestRate,
+        { provide: FaceRegistry, useValue: faces },
+        { provide: RouteTable, useValue: routes },
+      ],
+      exports: [PublicAddress, RequestRate, FaceRegistry, RouteTable],
     };
   }
 }

@@ -1,0 +1,21 @@
+export { accountNumberOf } from './account-number.js';
+export { CustomImage, type Tag } from './custom-image.entity.js';
+export type { CustomImageState } from './custom-image-state.js';
+export * from './custom-images.errors.js';
+export { CustomImagesModule } from './custom-images.module.js';
+export { CustomImagesService } from './custom-images.service.js';
+export {
+  BUILDER_VERSION,
+  type BuildAnswer,
+  type BuildCustomImage,
+  CUSTOM_IMAGE_FILTERS,
+  CUSTOM_IMAGES_FACE,
+  type CustomImageFilter,
+  type CustomImagePage,
+  type CustomImageQuery,
+  type CustomImageView,
+  type ListedCustomImage,
+} from './custom-images.types.js';
+export { OFFICIAL_SYSTEMS } from './official-os.js';
+export { Regions } from './regions.js';
+export { VALIDATION_LEVELS, type ValidationLevel, type ValidationMessage } from './validation/validation.js';
