@@ -17,6 +17,7 @@ import { ListHashTasks1767226480000 } from './1767226480000-list-hash-tasks.js';
 import { NameImagesAsAmis1796200000000 } from './1796200000000-name-images-as-amis.js';
 import { IndexOfficialImages1796200001000 } from './1796200001000-index-official-images.js';
 import { CreateCustomImages1796200002000 } from './1796200002000-create-custom-images.js';
+import { AddImagePins1796300000000 } from './1796300000000-add-image-pins.js';
 import { AddJobShells1796500000000 } from './1796500000000-add-job-shells.js';
 import { CreateRemoteNodes1796600000000 } from './1796600000000-create-remote-nodes.js';
 
@@ -41,6 +42,7 @@ export const MIGRATIONS = [
   NameImagesAsAmis1796200000000,
   IndexOfficialImages1796200001000,
   CreateCustomImages1796200002000,
+  AddImagePins1796300000000,
   AddJobShells1796500000000,
   CreateRemoteNodes1796600000000,
 ];

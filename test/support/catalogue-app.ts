@@ -12,6 +12,7 @@ import {
   ImageDataService,
   ImageManifestsService,
   ImageMembersService,
+  ImagePinsService,
   ImageRegistrationService,
   ImageRemovalService,
   ImagesModule,
@@ -43,6 +44,7 @@ export interface Catalogue {
   readonly images: ImagesService;
   readonly imageData: ImageDataService;
   readonly imageMembers: ImageMembersService;
+  readonly imagePins: ImagePinsService;
   readonly imageRemoval: ImageRemovalService;
   readonly deletedImages: DeletedImagesService;
   readonly deletedManifests: DeletedManifestsService;
@@ -111,6 +113,7 @@ async function onDatabase(testing: TestDatabase, env: Readonly<Record<string, st
     images: get(ImagesService),
     imageData: get(ImageDataService),
     imageMembers: get(ImageMembersService),
+    imagePins: get(ImagePinsService),
     imageRemoval: get(ImageRemovalService),
     deletedImages: get(DeletedImagesService),
     deletedManifests: get(DeletedManifestsService),

@@ -10,11 +10,12 @@ import { type Actor, Actor as Actors, Ledger } from '../tenancy/index.js';
 import { ImageCache } from './cache/image-cache.js';
 import { DeletedImagesRepository, inOrder } from './deleted/deleted-images.repository.js';
 import type { Image } from './image.entity.js';
-import { ImageNotFoundError } from './images.errors.js';
+import { ImageInUseError, ImageNotFoundError } from './images.errors.js';
 import { ImagesPolicy } from './images.policy.js';
 import { ImagesRepository } from './images.repository.js';
 import { RECEIVING } from './images.types.js';
 import { importTaskOf } from './imports/import-marks.js';
+import { ImagePinsService } from './pins/image-pins.service.js';
 
 const SWEEP_BATCH = 100;
 
@@ -34,6 +35,7 @@ export class ImageRemovalService {
     private readonly policy: ImagesPolicy,
     private readonly artifacts: ArtifactsService,
     private readonly cache: ImageCache,
+    private readonly pins: ImagePinsService,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
@@ -47,13 +49,15 @@ export class ImageRemovalService {
   }
 
   /**
-   * As `ImagesService.delete`; its artifacts may be told to stay where they are, for their own sake.
+   * As `ImagesService.delete`; its artifacts may be told to stay where they are, for their own sake, and who insists
+   * deletes what is in use as well.
    */
-  async delete(actor: Actor, imageId: string, { keepArtifacts = false } = {}): Promise<void> {
+  async delete(actor: Actor, imageId: string, { keepArtifacts = false, evenInUse = false } = {}): Promise<void> {
     const deleted = await this.uow.run(async () => {
       const sighting = isUuid(imageId, true) ? await this.images.findForUpdate(imageId, actor.projectId) : null;
       if (!sighting) throw new ImageNotFoundError(imageId);
       this.policy.checkDelete(actor, sighting);
+      if (!evenInUse && (await this.pins.isPinned(sighting.image.id))) throw new ImageInUseError(imageId);
       if (keepArtifacts) await this.deleted.forgetArtifacts(imageId);
       const image = await this.withoutImport(sighting.image);
       await this.softDelete(actor, image);

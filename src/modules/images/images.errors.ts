@@ -33,6 +33,14 @@ export class ImageProtectedError extends ForbiddenError {
   }
 }
 
+/** A record of the image's own project points at it. */
+export class ImageInUseError extends ConflictError {
+  override readonly code = 'images.in_use';
+  constructor(imageId: string) {
+    super(`Image ${imageId} is in use: a provisioning image points at it`, { imageId });
+  }
+}
+
 /** The actor may not do this to any image: make one for somebody else, make one public. */
 export class ImageActionForbiddenError extends ForbiddenError {
   override readonly code = 'images.action_forbidden';

@@ -32,6 +32,8 @@ import { ImageLocationsRepository } from './locations/image-locations.repository
 import { ImageLocationsService } from './locations/image-locations.service.js';
 import { ImageReader } from './locations/image-reader.js';
 import { WebReader } from './locations/web-reader.js';
+import { ImagePinsRepository } from './pins/image-pins.repository.js';
+import { ImagePinsService } from './pins/image-pins.service.js';
 import { ImageMember } from './members/image-member.entity.js';
 import { ImageMembersRepository } from './members/image-members.repository.js';
 import { ImageMembersService } from './members/image-members.service.js';
@@ -65,6 +67,8 @@ import { OfficialImagesService } from './official/official-images.service.js';
     ImagesRepository,
     ImageListRepository,
     ImageMembersRepository,
+    ImagePinsRepository,
+    ImagePinsService,
     ImageRegistrationService,
     ImageRegistrationRepository,
     BuiltImagesService,
@@ -92,6 +96,7 @@ import { OfficialImagesService } from './official/official-images.service.js';
     ImageStagingService,
     ImageImportsService,
     ImageMembersService,
+    ImagePinsService,
     ImageRemovalService,
     OfficialImagesService,
   ],

@@ -204,7 +204,7 @@ export class ImagesService {
   /**
    * Deletes an image: gone for every face at once, kept as a whole until its retention ends.
    * @throws ImageNotFoundError, ImageForbiddenError
-   * @throws ImageProtectedError
+   * @throws ImageProtectedError, ImageInUseError
    */
   delete(actor: Actor, imageId: string): Promise<void> {
     return this.removal.delete(actor, imageId);

@@ -51,6 +51,7 @@ export {
   ImageFormatsMissingError,
   ImageGoneError,
   ImageIdTakenError,
+  ImageInUseError,
   ImageMarkerNotFoundError,
   ImageNotActiveError,
   ImageNotFoundError,
@@ -99,6 +100,7 @@ export { WEB_STORE } from './locations/image-location.js';
 export { ImageMember } from './members/image-member.entity.js';
 export { ImageMembersService } from './members/image-members.service.js';
 export { type OfficialImage, OfficialImagesService } from './official/official-images.service.js';
+export { ImagePinsService } from './pins/image-pins.service.js';
 export {
   type BuiltArtifact,
   type BuiltImage,

@@ -4,6 +4,7 @@ import type { TimeCondition } from '../../../common/time-condition.js';
 import {
   DeletedManifestsService,
   type Image,
+  ImageInUseError,
   ImageNotFoundError,
   ImageProtectedError,
   ImageRegistrationService,
@@ -167,7 +168,8 @@ function toRange({ operator, time }: TimeCondition): TimeRange {
   }
 }
 
-/** Protected images stay, and somebody else may have deleted one first. */
+/** Protected images stay, as does what is in use, and somebody else may have deleted one first. */
 function ignoreKept(error: unknown): void {
-  if (!(error instanceof ImageProtectedError) && !(error instanceof ImageNotFoundError)) throw error;
+  const kept = [ImageProtectedError, ImageInUseError, ImageNotFoundError].some((kind) => error instanceof kind);
+  if (!kept) throw error;
 }

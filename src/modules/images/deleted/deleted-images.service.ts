@@ -101,7 +101,7 @@ export class DeletedImagesService {
    * Deletes a live image at once and for good.
    * @param cascade whether its artifacts go too, unless something else refers to them; otherwise they stay where they are
    * @throws ImageNotFoundError, ImageForbiddenError
-   * @throws ImageProtectedError
+   * @throws ImageProtectedError, ImageInUseError
    */
   deleteForGood(actor: Actor, imageId: string, { cascade }: { cascade: boolean }): Promise<void> {
     return this.uow.run(async () => {
