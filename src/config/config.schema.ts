@@ -529,6 +529,18 @@ export const SETTINGS = {
     regions,
     'Comma list of the regions for which requests may be signed with access keys; unset: any.',
   ),
+  foremanArchitectureCheck: setting(
+    'KILN_FOREMAN_ARCHITECTURE_CHECK',
+    oneOf('on', 'off'),
+    'Whether the architecture of a Foreman image must be that of the image it points at, where that is known.',
+    'on',
+  ),
+  foremanFailedLogins: setting(
+    'KILN_FOREMAN_FAILED_LOGINS',
+    integer(0, 1_000_000),
+    'Wrong logins of one address within 5 minutes behind which Foreman refuses further ones; 0: no limit.',
+    '30',
+  ),
   buildConcurrency: setting('KILN_BUILD_CONCURRENCY', integer(1, 64), 'Builds that one worker runs at once.', '2'),
   buildRepos: setting('KILN_BUILD_REPOS', text, 'Folder of package repositories that builds see read-only at /repo.'),
   buildTimeout: setting('KILN_BUILD_TIMEOUT', parseDuration, 'Longest time of one build.', '2h'),

@@ -107,6 +107,11 @@ export class Config {
     readonly manifestLimitBytes: number;
     readonly distributions: readonly string[];
   };
+  readonly foreman: {
+    readonly checksArchitecture: boolean;
+    /** 0: no limit. */
+    readonly failedLogins: number;
+  };
   readonly egress: EgressConfig;
   readonly builds: {
     readonly concurrency: number;
@@ -171,6 +176,10 @@ export class Config {
       requireDkms: parsed.imsRequireDkms === 'on',
       manifestLimitBytes: parsed.imsManifestLimitBytes!,
       distributions: ['sles12', 'sles15', 'centos7', ...parsed.imsDistributions!],
+    };
+    this.foreman = {
+      checksArchitecture: parsed.foremanArchitectureCheck === 'on',
+      failedLogins: parsed.foremanFailedLogins!,
     };
     this.egress = {
       openings: parsed.egressAllow ?? [],

@@ -18,6 +18,14 @@ export class InvalidCredentialsError extends UnauthenticatedError {
   }
 }
 
+/** Too many wrong credentials came from one address; `details.retryAfterSeconds` says when to try again. */
+export class SignInBlockedError extends UnauthenticatedError {
+  override readonly code = 'identity.sign_in_blocked';
+  constructor(retryAfterSeconds: number) {
+    super(`Too many failed attempts to sign in; try again in ${retryAfterSeconds} s`, { retryAfterSeconds });
+  }
+}
+
 /** A sign-in method that Kiln does not offer; `details.methods` lists those it does. */
 export class UnsupportedSignInMethodError extends UnauthenticatedError {
   override readonly code = 'identity.unsupported_method';

@@ -3,6 +3,7 @@ import { Clock } from '../../common/clock.js';
 import { Config } from '../../config/config.js';
 import { KeystoneClient } from '../../platform/keystone/keystone-client.js';
 import { Log } from '../../platform/logging/log.js';
+import { SharedCountersModule } from '../../platform/rate-limit/shared-counters.module.js';
 import { SecretsModule } from '../../platform/secrets/secrets.module.js';
 import { ProjectsService, TenancyModule } from '../tenancy/index.js';
 import { AccessKeysRepository } from './access-keys.repository.js';
@@ -11,6 +12,7 @@ import { AccessRulesRepository } from './access-rules.repository.js';
 import { Administrators } from './administrators.js';
 import { ApplicationCredentialsRepository } from './application-credentials.repository.js';
 import { ApplicationCredentialsService } from './application-credentials.service.js';
+import { BasicSignInService } from './basic-sign-in.service.js';
 import { DirectoryService } from './directory.service.js';
 import { IdentityPolicy } from './identity.policy.js';
 import { IdentityService } from './identity.service.js';
@@ -39,7 +41,7 @@ function makeTokenValidator(
 }
 
 @Module({
-  imports: [TenancyModule, SecretsModule],
+  imports: [TenancyModule, SecretsModule, SharedCountersModule],
   providers: [
     AccessKeysRepository,
     AccessKeysService,
@@ -47,6 +49,7 @@ function makeTokenValidator(
     Administrators,
     ApplicationCredentialsRepository,
     ApplicationCredentialsService,
+    BasicSignInService,
     DirectoryService,
     IdentityPolicy,
     IdentityService,
@@ -68,6 +71,7 @@ function makeTokenValidator(
   exports: [
     AccessKeysService,
     ApplicationCredentialsService,
+    BasicSignInService,
     DirectoryService,
     IdentityService,
     LimitsService,

@@ -3,6 +3,7 @@ export { ACCESS_RULE_METHODS, type AccessRule, type Call } from './access-rules.
 export type { WantedAccessRule } from './access-rules.repository.js';
 export type { ApplicationCredential } from './application-credentials.repository.js';
 export { ApplicationCredentialsService, type CreateApplicationCredential } from './application-credentials.service.js';
+export { type BasicCredentials, BasicSignInService } from './basic-sign-in.service.js';
 export { DirectoryService } from './directory.service.js';
 export { DEFAULT_DOMAIN, domainById, type Domain, type DomainReference } from './domains.js';
 export {
@@ -15,6 +16,7 @@ export {
   InvalidCredentialsError,
   InvalidPasswordError,
   RoleNotFoundError,
+  SignInBlockedError,
   SignInBusyError,
   TokenNotFoundError,
   TokenNotRescopableError,

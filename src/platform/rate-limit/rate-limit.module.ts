@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { RateLimiter } from './rate-limiter.js';
+import { SharedCountersModule } from './shared-counters.module.js';
 
 @Global()
-@Module({ providers: [RateLimiter], exports: [RateLimiter] })
+@Module({ imports: [SharedCountersModule], providers: [RateLimiter], exports: [RateLimiter] })
 export class RateLimitModule {}
