@@ -10,6 +10,8 @@ const MAY_USE = {
   images: ['tenancy', 'identity', 'keys', 'artifacts'],
   // The table of rules, which images bring, speaks of metadata definitions too.
   metadefs: ['tenancy', 'images'],
+  // Provisioning images, which bind images of the registry.
+  provisioning: ['tenancy', 'identity', 'images'],
   recipes: ['tenancy', 'identity', 'keys', 'artifacts'],
   jobs: ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'recipes'],
   'custom-images': ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'jobs'],

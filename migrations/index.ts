@@ -18,6 +18,7 @@ import { NameImagesAsAmis1796200000000 } from './1796200000000-name-images-as-am
 import { IndexOfficialImages1796200001000 } from './1796200001000-index-official-images.js';
 import { CreateCustomImages1796200002000 } from './1796200002000-create-custom-images.js';
 import { AddImagePins1796300000000 } from './1796300000000-add-image-pins.js';
+import { CreateProvisioning1796300001000 } from './1796300001000-create-provisioning.js';
 import { AddJobShells1796500000000 } from './1796500000000-add-job-shells.js';
 import { CreateRemoteNodes1796600000000 } from './1796600000000-create-remote-nodes.js';
 
@@ -43,6 +44,7 @@ export const MIGRATIONS = [
   IndexOfficialImages1796200001000,
   CreateCustomImages1796200002000,
   AddImagePins1796300000000,
+  CreateProvisioning1796300001000,
   AddJobShells1796500000000,
   CreateRemoteNodes1796600000000,
 ];
