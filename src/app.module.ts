@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { ArtifactsFaceModule } from './apis/artifacts/artifacts-face.module.js';
+import { ForemanFaceModule } from './apis/foreman/foreman.module.js';
 import { GlanceFaceModule } from './apis/glance/glance.module.js';
 import { IdentityFaceModule } from './apis/identity/identity-face.module.js';
 import { ImsFaceModule } from './apis/ims/ims.module.js';
@@ -71,6 +72,7 @@ function faces(foundations: Foundations) {
     NovaFaceModule,
     ImsFaceModule,
     ParallelClusterFaceModule,
+    ForemanFaceModule,
     ArtifactsFaceModule,
   ];
 }

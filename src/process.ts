@@ -13,6 +13,7 @@ import { HealthChecks } from './common/health.js';
 import { PRODUCT_VERSION } from './common/product.js';
 import { type Config, ConfigError, type LoadedConfig, loadConfig } from './config/config.js';
 import { MetadefsLibraryService } from './modules/metadefs/index.js';
+import { GivenRowsService } from './modules/provisioning/index.js';
 import { Database } from './platform/database/database.js';
 import { startEmbeddedPostgres } from './platform/database/embedded-postgres.js';
 import { migrate } from './platform/database/migrate.js';
@@ -140,6 +141,7 @@ async function startApi(foundations: Foundations, undo: Undo): Promise<void> {
   serveDocumentation(app);
   const outcome = await app.get(BootstrapService).apply();
   await app.get(MetadefsLibraryService, { strict: false }).load();
+  await app.get(GivenRowsService, { strict: false }).give();
   await app.listen(config.http.port, config.http.host);
   const { port } = app.getHttpServer().address() as AddressInfo;
   await announce(app, config, outcome, config.http.publicUrl ?? `http://${displayHost(config.http.host)}:${port}`);
@@ -187,6 +189,7 @@ async function announce(
     ['Compute images (Nova v2.1)', `${address}/compute/v2.1`],
     ['Image Management Service v3', `${address}/apis/ims/v3`],
     ['ParallelCluster images', `${address}/parallelcluster`],
+    ['Foreman images', `${address}/foreman`],
     ['Artifacts', `${address}/artifacts`],
     ['Documentation', `${address}/docs`],
     ...told.map(({ name, usable, detail }): [string, string] => [

@@ -1,0 +1,82 @@
+import { Controller, Delete, Get, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
+import {
+  type ApplicationCredential,
+  ApplicationCredentialsService,
+  type Session,
+  UserNotFoundError,
+} from '../../../modules/identity/index.js';
+import { parseTime } from '../../shared/wire-time.js';
+import { Attributes } from '../body.js';
+import { CurrentCall, type ForemanCall } from '../foreman-call.js';
+import { FOREMAN_MOUNT } from '../foreman-path.js';
+import { ParameterInvalidError } from '../foreman.errors.js';
+import { ForemanGuard } from '../foreman.guard.js';
+import { presentPage, readListRequest } from '../listing/list-request.js';
+import { presentTime } from '../times.js';
+
+/** What is given in the place of a password: application credentials of the caller. @see Foreman API v2, "Personal Access Tokens" */
+@Controller(`${FOREMAN_MOUNT}/api/users/:userId/personal_access_tokens`)
+@UseGuards(ForemanGuard)
+export class ForemanAccessTokensController {
+  constructor(private readonly credentials: ApplicationCredentialsService) {}
+
+  /** Not searched and in the order of their names. */
+  @Get()
+  async list(@CurrentCall() { session, query }: ForemanCall, @Param('userId') userId: string) {
+    const { items } = await this.credentials.list(session, self(session, userId));
+    const request = readListRequest(new Map([...query].filter(([name]) => name !== 'order' && name !== 'search')), {});
+    const { offset, limit } = request.query;
+    const rows = items.slice(offset, offset + limit);
+    return presentPage({ total: items.length, subtotal: items.length, rows }, request, present);
+  }
+
+  @Get(':id')
+  async show(@CurrentCall() { session }: ForemanCall, @Param('userId') userId: string, @Param('id') id: string) {
+    return present(await this.credentials.get(session, self(session, userId), id));
+  }
+
+  @Post()
+  @HttpCode(201)
+  async create(@CurrentCall() { session, body }: ForemanCall, @Param('userId') userId: string) {
+    const wanted = new Attributes(body, 'personal_access_token');
+    const { credential, secret } = await this.credentials.create(session, self(session, userId), {
+      name: wanted.required('name'),
+      description: 'Made as a personal access token',
+      unrestricted: false,
+      expiresAt: readExpiry(wanted.text('expires_at')),
+      accessRules: [],
+    });
+    return { ...present(credential), token_value: `${credential.id}.${secret}` };
+  }
+
+  @Delete(':id')
+  async remove(@CurrentCall() { session }: ForemanCall, @Param('userId') userId: string, @Param('id') id: string) {
+    const found = await this.credentials.get(session, self(session, userId), id);
+    await this.credentials.remove(session, session.user.id, id);
+    return { ...present(found), 'revoked?': true, 'active?': false };
+  }
+}
+
+/** Nobody has another one's tokens. */
+function self({ user }: Session, userId: string): string {
+  if (userId !== user.id && userId !== user.name) throw new UserNotFoundError(userId);
+  return user.id;
+}
+
+function readExpiry(text: string | null | undefined): Date | null {
+  if (text === undefined || text === null || text === '') return null;
+  const time = parseTime(text.replace(/ UTC$/, 'Z'));
+  if (time === null) throw new ParameterInvalidError('expires_at', text, 'Must be a time.');
+  return new Date(time);
+}
+
+function present({ id, name, userId, expiresAt }: ApplicationCredential) {
+  return {
+    id,
+    name,
+    user_id: userId,
+    expires_at: expiresAt && presentTime(expiresAt),
+    'revoked?': false,
+    'active?': true,
+  };
+}
