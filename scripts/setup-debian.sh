@@ -35,7 +35,7 @@ packages=(
   # The namespaces of metadata definitions that come with Glance
   glance-common
   # The clients that the tests drive
-  python3-openstackclient python3-glanceclient python3-novaclient python3-openstacksdk curl jq openssl
+  python3-openstackclient python3-glanceclient python3-novaclient python3-openstacksdk python3-boto3 curl jq openssl
   # OpenStack's tests of an image service
   tempest
 )
