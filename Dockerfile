@@ -6,6 +6,8 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json nest-cli.json ./
+COPY scripts/describe-routes.mjs ./scripts/
+COPY scripts/lib/project.mjs ./scripts/lib/
 COPY migrations ./migrations
 COPY src ./src
 RUN npm run build

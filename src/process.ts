@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { serveDocumentation } from './apis/root/documentation/serve-documentation.js';
 import { FaceRegistry } from './apis/shared/face-registry.js';
 import { createHttpAdapter } from './apis/shared/http-application.js';
 import { RouteTable } from './apis/shared/route-table.js';
@@ -159,14 +159,6 @@ function registerChecks(app: INestApplicationContext): void {
     await database.query('SELECT 1');
   });
   for (const store of stores.all()) checks.require(`store ${store.description.id}`, () => store.check());
-}
-
-function serveDocumentation(app: NestFastifyApplication): void {
-  const document = SwaggerModule.createDocument(
-    app,
-    new DocumentBuilder().setTitle('Kiln').setVersion(PRODUCT_VERSION).build(),
-  );
-  SwaggerModule.setup('docs', app, document);
 }
 
 /** An address for people: nobody can open 0.0.0.0. */

@@ -53,6 +53,7 @@ const BUILD_INPUTS = [
   'tsconfig.json',
   'tsconfig.build.json',
   'nest-cli.json',
+  'scripts/describe-routes.mjs',
   'package-lock.json',
 ];
 

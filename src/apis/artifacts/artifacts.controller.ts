@@ -8,6 +8,7 @@ import { CurrentActor } from '../shared/current-actor.js';
 import { hasBody } from '../shared/json-body.js';
 import { ArtifactsGuard } from './artifacts.guard.js';
 import { addressOf, announcedMd5, linkOf, requestedRange } from './artifacts.requests.js';
+import { Sends, TakesBytes } from '../shared/documented.js';
 
 @UseGuards(ArtifactsGuard)
 @Controller('artifacts/:bucket')
@@ -19,6 +20,8 @@ export class ArtifactsController {
   ) {}
 
   @Put('*')
+  @HttpCode(201)
+  @TakesBytes()
   async put(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { headers } = request;
     const body = hasBody(headers) ? request.raw : Readable.from([]);
@@ -33,6 +36,7 @@ export class ArtifactsController {
   }
 
   @Get('*')
+  @Sends({ 200: '*/*', 206: '*/*' })
   async get(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const address = addressOf(request.url);
     const link = linkOf(request);

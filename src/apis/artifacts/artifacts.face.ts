@@ -27,9 +27,11 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = { 'artifacts.malformed_
 @Injectable()
 export class ArtifactsFace extends Face {
   override readonly name = 'artifacts';
+  override readonly title = 'Artifacts';
   override readonly mounts = ['/artifacts'];
   override readonly serviceType = 'artifacts';
   override readonly requestIdHeader = 'x-request-id';
+  override readonly statusesOfCodes = Object.values(STATUS_BY_CODE);
 
   override bodyMode(): BodyMode {
     return 'stream';

@@ -41,6 +41,7 @@ const VERSION_IN_ACCEPT = /^application\/vnd\.openstack\.images-(v[\d.]+)(?:[+;,
 @Injectable()
 export class GlanceFace extends Face {
   override readonly name = 'glance';
+  override readonly title = 'Image API v2';
   override readonly mounts = [GLANCE_MOUNT];
   override readonly serviceType = 'image';
   // As the reference's middleware with `delay_auth_decision`.

@@ -5,6 +5,7 @@ import { RouteNotFoundError, WrongMethodError } from '../shared/request-errors.j
 import { pathOf } from '../shared/wire-exception.filter.js';
 import { GLANCE_MOUNT } from './glance.face.js';
 import { TokenGuard } from '../shared/auth-guard.js';
+import { ApiExcludeController } from '@nestjs/swagger';
 
 /** What each path takes. HEAD is not among it. */
 const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] = [
@@ -43,6 +44,7 @@ const METHODS: readonly (readonly [path: RegExp, methods: readonly string[]])[] 
 ];
 
 /** Paths and methods that nobody serves: told to who has a token, since the reference asks for one first. */
+@ApiExcludeController()
 @Controller(GLANCE_MOUNT)
 export class GlanceFallbackController {
   constructor(private readonly guard: TokenGuard) {}

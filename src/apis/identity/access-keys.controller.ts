@@ -18,6 +18,8 @@ import { Caller, IdentityGuard, VaryByToken } from './identity.guard.js';
 import { presentCollection, presentCredential, presentEc2Credential } from './presenters.js';
 import { type Query, textOf } from './query.js';
 import { TextParam } from './text-param.js';
+import { NEW_ACCESS_KEY, NEW_CREDENTIAL } from './request-documents.js';
+import { Takes } from '../shared/documented.js';
 
 const BLOB_LENGTH = 4_096;
 
@@ -32,6 +34,7 @@ export class IdentityAccessKeysController {
   ) {}
 
   @Post('users/:userId/credentials/OS-EC2')
+  @Takes(NEW_ACCESS_KEY)
   async create(@Caller() caller: Session, @Param('userId', TextParam) userId: string, @Req() request: FastifyRequest) {
     const projectId = BodyObject.parse(request.body).text('tenant_id');
     const key = await this.keys.create(caller, userId, projectId);
@@ -67,6 +70,7 @@ export class IdentityAccessKeysController {
   }
 
   @Post('credentials')
+  @Takes(NEW_CREDENTIAL)
   async createCredential(@Caller() caller: Session, @Req() request: FastifyRequest) {
     const wanted = BodyObject.parse(request.body).object('credential');
     const type = wanted.text('type');

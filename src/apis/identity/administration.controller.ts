@@ -24,6 +24,8 @@ import { IdentityFace } from './identity.face.js';
 import { Caller, IdentityGuard, VaryByToken } from './identity.guard.js';
 import { presentCollection, presentProject, presentRole, presentUser, whole } from './presenters.js';
 import { TextParam } from './text-param.js';
+import { CHANGED_PROJECT, CHANGED_USER, NEW_PROJECT, NEW_USER } from './request-documents.js';
+import { Takes } from '../shared/documented.js';
 
 /** What administrators do: projects, users and who may what where. */
 @Controller('identity/v3')
@@ -37,12 +39,14 @@ export class IdentityAdministrationController {
   ) {}
 
   @Post('projects')
+  @Takes(NEW_PROJECT)
   async createProject(@Caller() caller: Session, @Req() request: FastifyRequest) {
     const project = await this.projects.create(caller, toCreateProject(request.body));
     return { project: presentProject(project, this.face.base(request)) };
   }
 
   @Patch('projects/:projectId')
+  @Takes(CHANGED_PROJECT)
   async updateProject(
     @Caller() caller: Session,
     @Param('projectId', TextParam) projectId: string,
@@ -59,12 +63,14 @@ export class IdentityAdministrationController {
   }
 
   @Post('users')
+  @Takes(NEW_USER)
   async createUser(@Caller() caller: Session, @Req() request: FastifyRequest) {
     const user = await this.users.create(caller, toCreateUser(request.body));
     return { user: presentUser(user, this.face.base(request)) };
   }
 
   @Patch('users/:userId')
+  @Takes(CHANGED_USER)
   async updateUser(
     @Caller() caller: Session,
     @Param('userId', TextParam) userId: string,

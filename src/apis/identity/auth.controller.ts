@@ -26,6 +26,8 @@ import { presentCollection, presentDomain, presentProject, presentToken, whole }
 import { flagOf, type Query } from './query.js';
 import { ServiceCatalogue } from './service-catalogue.js';
 import { toSignIn } from './sign-in.request.js';
+import { SIGN_IN } from './request-documents.js';
+import { Refuses, Takes } from '../shared/documented.js';
 
 @Controller('identity/v3/auth')
 @UseInterceptors(VaryByToken)
@@ -40,6 +42,8 @@ export class IdentityAuthController {
   ) {}
 
   @Post('tokens')
+  @Takes(SIGN_IN)
+  @Refuses(401, 403)
   async signIn(
     @Req() request: FastifyRequest,
     @QueryString() query: Query,

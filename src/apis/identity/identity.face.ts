@@ -33,6 +33,7 @@ const UNAUTHENTICATED = 'The request you have made requires authentication.';
 @Injectable()
 export class IdentityFace extends Face {
   override readonly name = 'identity';
+  override readonly title = 'Identity API v3';
   override readonly mounts = [IDENTITY_MOUNT];
   override readonly serviceType = 'identity';
   override readonly requestIdHeader = 'x-openstack-request-id';

@@ -34,6 +34,8 @@ import { presentCollection, whole } from './presenters.js';
 import { type Query, textOf } from './query.js';
 import { ServiceCatalogue } from './service-catalogue.js';
 import { TextParam } from './text-param.js';
+import { CHANGED_DEFAULT_LIMIT, CHANGED_LIMIT, NEW_DEFAULT_LIMITS, NEW_LIMITS } from './request-documents.js';
+import { Takes } from '../shared/documented.js';
 
 /** Limits of projects, and what holds by default, as Keystone's unified limits. All belong to the service `image`. */
 @Controller('identity/v3')
@@ -70,6 +72,7 @@ export class IdentityLimitsController {
   }
 
   @Post('registered_limits')
+  @Takes(NEW_DEFAULT_LIMITS)
   async createDefaults(@Caller() caller: Session, @Req() request: FastifyRequest) {
     const wanted = BodyObject.parse(request.body).objects('registered_limits');
     const read = wanted.map((one) => this.readLimit(one, 'default_limit'));
@@ -80,6 +83,7 @@ export class IdentityLimitsController {
   }
 
   @Patch('registered_limits/:limitId')
+  @Takes(CHANGED_DEFAULT_LIMIT)
   async updateDefault(
     @Caller() caller: Session,
     @Param('limitId', TextParam) id: string,
@@ -128,6 +132,7 @@ export class IdentityLimitsController {
   }
 
   @Post('limits')
+  @Takes(NEW_LIMITS)
   async create(@Caller() caller: Session, @Req() request: FastifyRequest) {
     const wanted = BodyObject.parse(request.body).objects('limits');
     const limits = wanted.map((one): OwnLimit => {
@@ -139,6 +144,7 @@ export class IdentityLimitsController {
   }
 
   @Patch('limits/:limitId')
+  @Takes(CHANGED_LIMIT)
   async update(@Caller() caller: Session, @Param('limitId', TextParam) id: string, @Req() request: FastifyRequest) {
     const { projectId, quantity } = getLimit(id);
     const wanted = BodyObject.parse(request.body).object('limit');

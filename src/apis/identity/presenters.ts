@@ -216,15 +216,15 @@ export function presentCredential(key: AccessKey, base: string) {
 }
 
 /** A collection: Keystone's are never paged, but cut where they are too long. */
-export function presentCollection<T>(
-  plural: string,
+export function presentCollection<T, Plural extends string, Wire extends object>(
+  plural: Plural,
   { items, truncated }: BoundedList<T>,
-  present: (item: T, base: string) => object,
+  present: (item: T, base: string) => Wire,
   base: string,
   path: string,
 ) {
   return {
-    [plural]: items.map((item) => present(item, base)),
+    ...({ [plural]: items.map((item) => present(item, base)) } as Record<Plural, Wire[]>),
     links: { self: `${base}/v3/${path}`, next: null, previous: null },
     ...(truncated ? { truncated: true } : {}),
   };

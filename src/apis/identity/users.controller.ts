@@ -25,6 +25,8 @@ import {
 } from './presenters.js';
 import { flagOf, type Query, textOf } from './query.js';
 import { TextParam } from './text-param.js';
+import { NEW_APPLICATION_CREDENTIAL, NEW_PASSWORD } from './request-documents.js';
+import { Takes } from '../shared/documented.js';
 
 /** Passwords that are too long are refused by the domain; this only bounds what is read. */
 const PASSWORD_READ_LENGTH = 65_536;
@@ -65,6 +67,7 @@ export class IdentityUsersController {
   }
 
   @Post(':userId/password')
+  @Takes(NEW_PASSWORD)
   @HttpCode(204)
   async changePassword(
     @Caller() caller: Session,
@@ -77,6 +80,7 @@ export class IdentityUsersController {
   }
 
   @Post(':userId/application_credentials')
+  @Takes(NEW_APPLICATION_CREDENTIAL)
   async createCredential(
     @Caller() caller: Session,
     @Param('userId', TextParam) userId: string,

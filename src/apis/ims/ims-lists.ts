@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
+import type { Sent } from '../shared/answered.js';
 import type { ListQuery } from './ims-list-query.js';
 
 const PIECE_CHARACTERS = 64 * 1024;
@@ -8,30 +9,32 @@ const PIECE_CHARACTERS = 64 * 1024;
  * Answers with a whole list as a bare JSON array, however long: records are taken from the source as fast as the client
  * reads, and never held together.
  */
-export async function sendList<T>(
+export async function sendList<T, Wire extends object>(
   reply: FastifyReply,
   records: AsyncIterable<T>,
-  present: (record: T) => object,
-): Promise<void> {
+  present: (record: T) => Wire,
+): Promise<Sent<Wire[]>> {
   const iterator = records[Symbol.asyncIterator]();
   // While nothing has been sent a failure can still be told.
   const first = await iterator.next();
   await reply
     .header('content-type', 'application/json; charset=utf-8')
     .send(Readable.from(jsonArray(first, iterator, present), { objectMode: false, highWaterMark: PIECE_CHARACTERS }));
+  return undefined;
 }
 
 /** Answers with one page; `records` holds one more than asked for if there is a next one. */
-export async function sendPage<T extends { readonly id: string }>(
+export async function sendPage<T extends { readonly id: string }, Wire extends object>(
   reply: FastifyReply,
   query: ListQuery,
   records: readonly T[],
   limit: number,
-  present: (record: T) => object,
-): Promise<void> {
+  present: (record: T) => Wire,
+): Promise<Sent<Wire[]>> {
   const page = records.slice(0, limit);
   if (records.length > limit) void reply.header('link', `<${query.nextPage(page.at(-1)!.id)}>; rel="next"`);
   await reply.send(page.map(present));
+  return undefined;
 }
 
 async function* jsonArray<T>(

@@ -40,9 +40,11 @@ const ROUTE_NOT_FOUND = 'request.route_not_found';
 @Injectable()
 export class ImsFace extends Face {
   override readonly name = 'ims';
+  override readonly title = 'Image Management Service v3 and v2';
   override readonly mounts = ['/apis/ims'];
   override readonly serviceType = 'ims';
   override readonly requestIdHeader = 'x-request-id';
+  override readonly statusesOfCodes = Object.values(STATUS_BY_CODE);
   override readonly bodyLimitBytes = 1024 * 1024;
 
   override renderError(error: KilnError): WireReply {

@@ -58,9 +58,11 @@ const FAULTS: Readonly<Record<number, string>> = {
 @Injectable()
 export class NovaFace extends Face {
   override readonly name = 'nova';
+  override readonly title = 'Compute API v2.1: images';
   override readonly mounts = [NOVA_MOUNT];
   override readonly serviceType = 'compute';
   override readonly requestIdHeader = 'x-openstack-request-id';
+  override readonly statusesOfCodes = Object.values(STATUS_BY_CODE);
 
   constructor(private readonly address: PublicAddress) {
     super();

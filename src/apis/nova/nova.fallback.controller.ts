@@ -5,8 +5,10 @@ import { ResourceNotFoundError } from './nova.errors.js';
 import { NOVA_MOUNT } from './compute-path.js';
 import { askedPath, NovaFace } from './nova.face.js';
 import { NovaGuard } from './nova.guard.js';
+import { ApiExcludeController } from '@nestjs/swagger';
 
 /** Everything below the bases that no other controller takes, other methods included. */
+@ApiExcludeController()
 @Controller(NOVA_MOUNT)
 @UseGuards(NovaGuard)
 export class NovaFallbackController {

@@ -3,6 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { HealthChecks } from '../../common/health.js';
 import { PRODUCT_VERSION } from '../../common/product.js';
 import { Metrics } from '../../platform/telemetry/metrics.js';
+import { Sends } from '../shared/documented.js';
 
 @Controller()
 export class HealthController {
@@ -18,14 +19,15 @@ export class HealthController {
 
   /** 200 while everything required answers; builders that cannot be used are told, and make nothing unready. */
   @Get('healthz/ready')
-  async ready(@Res() reply: FastifyReply) {
+  @Sends({ 200: null, 503: 'application/json' })
+  async ready(@Res({ passthrough: true }) reply: FastifyReply) {
     const { ready, required, told } = await this.checks.report();
-    await reply
-      .status(ready ? 200 : 503)
-      .send({ status: ready ? 'ready' : 'unavailable', version: PRODUCT_VERSION, checks: required, builders: told });
+    void reply.status(ready ? 200 : 503);
+    return { status: ready ? 'ready' : 'unavailable', version: PRODUCT_VERSION, checks: required, builders: told };
   }
 
   @Get('metrics')
+  @Sends({ 200: 'text/plain' })
   async figures(@Res() reply: FastifyReply) {
     await reply.header('content-type', this.metrics.registry.contentType).send(await this.metrics.registry.metrics());
   }

@@ -25,6 +25,7 @@ const STATUS = {
 @Injectable()
 export class RootFace extends Face {
   override readonly name = 'root';
+  override readonly title = 'Health and metrics';
   override readonly mounts = ['/healthz', '/metrics', '/docs'];
   override readonly serviceType = 'root';
   override readonly requestIdHeader = 'x-request-id';

@@ -21,6 +21,8 @@ export type BodyMode = 'buffer' | 'stream';
  */
 export abstract class Face {
   abstract readonly name: string;
+  /** What people call it. */
+  abstract readonly title: string;
   /** Path prefixes without a final slash: `/image`. */
   abstract readonly mounts: readonly string[];
   /** What the service catalogue, and access rules of application credentials, call this API. */
@@ -34,6 +36,8 @@ export abstract class Face {
   readonly decidesByUserToken: boolean = false;
   /** Whether its guard counts requests itself, by what it finds in a credential that differs from one to the next. */
   readonly limitsAfterSignIn: boolean = false;
+  /** Statuses of single errors that no kind as a whole has; for the documentation. */
+  readonly statusesOfCodes: readonly number[] = [];
   /** Largest body, in bytes, of a request that is not streamed. */
   readonly bodyLimitBytes: number = 1024 * 1024;
 

@@ -12,6 +12,7 @@ import { RouteTable } from './route-table.js';
 
 class PlainFace extends Face {
   override readonly name = 'plain';
+  override readonly title = 'Plain';
   override readonly mounts = [];
   override readonly serviceType = 'test';
   override readonly requestIdHeader = 'x-request-id';

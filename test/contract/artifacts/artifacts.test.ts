@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { ALPHA, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
+import { checkDocumented } from '../../support/openapi.js';
 import { eventually } from '../../support/eventually.js';
 
 const MEBIBYTE = 1024 * 1024;
@@ -24,12 +25,17 @@ beforeAll(async () => {
 });
 afterAll(() => kiln?.stop());
 
-function call(method: string, path: string, token: string | null, init: RequestInit = {}): Promise<Response> {
-  return fetch(`${kiln.url}/artifacts/${path}`, {
+async function call(method: string, path: string, token: string | null, init: RequestInit = {}): Promise<Response> {
+  const reply = await fetch(`${kiln.url}/artifacts/${path}`, {
     method,
     ...init,
     headers: { ...(token ? { 'x-auth-token': token } : {}), ...(init.headers as Record<string, string>) },
   });
+  const { status, headers } = reply;
+  // Bytes are left to who asked for them.
+  const text = status < 300 ? '' : await reply.clone().text();
+  await checkDocumented(kiln, { method, path: `/artifacts/${path}`, status, headers, text });
+  return reply;
 }
 
 async function put(path: string, body: Buffer | string, token = alice): Promise<Response> {

@@ -1,4 +1,5 @@
 import type { RunningKiln } from '../../support/kiln.js';
+import { checkDocumented } from '../../support/openapi.js';
 
 export interface Answer {
   readonly status: number;
@@ -16,7 +17,7 @@ export interface Question {
   readonly body?: unknown;
 }
 
-/** Sends one request to the Image API of a Kiln. The path begins below the mount. */
+/** Sends one request to the Image API of a Kiln, and holds the answer against its document. The path begins below the mount. */
 export async function ask(kiln: RunningKiln, method: string, path: string, question: Question = {}): Promise<Answer> {
   const { token, headers = {}, body } = question;
   const raw = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
@@ -27,6 +28,15 @@ export async function ask(kiln: RunningKiln, method: string, path: string, quest
     body: (raw ? body : JSON.stringify(body)) as NonNullable<Parameters<typeof fetch>[1]>['body'],
   });
   const text = await reply.text();
+  const sent = raw ? undefined : body;
+  await checkDocumented(kiln, {
+    method,
+    path: `/image${path}`,
+    sent,
+    status: reply.status,
+    headers: reply.headers,
+    text,
+  });
   return { status: reply.status, headers: reply.headers, text, body: asJson(text) };
 }
 

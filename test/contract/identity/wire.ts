@@ -1,4 +1,5 @@
 import type { RunningKiln } from '../../support/kiln.js';
+import { checkDocumented } from '../../support/openapi.js';
 
 /** An answer as a client sees it. */
 export interface Answer {
@@ -17,7 +18,7 @@ export interface Asking {
   readonly headers?: Record<string, string>;
 }
 
-/** Asks the identity face. @param path below its mount */
+/** Asks the identity face, and holds the answer against its document. @param path below its mount */
 export async function ask(kiln: RunningKiln, method: string, path: string, asking: Asking = {}): Promise<Answer> {
   const reply = await fetch(`${kiln.url}/identity${path}`, {
     method,
@@ -31,6 +32,8 @@ export async function ask(kiln: RunningKiln, method: string, path: string, askin
     body: asking.json === undefined ? asking.raw : JSON.stringify(asking.json),
   });
   const text = await reply.text();
+  const { status, headers } = reply;
+  await checkDocumented(kiln, { method, path: `/identity${path}`, sent: asking.json, status, headers, text });
   let body: unknown;
   try {
     body = JSON.parse(text);

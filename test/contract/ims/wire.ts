@@ -1,4 +1,5 @@
 import type { RunningKiln } from '../../support/kiln.js';
+import { checkDocumented } from '../../support/openapi.js';
 
 /** An answer of the IMS face; `body` is its JSON, or its text when it is none. */
 export interface ImsAnswer {
@@ -47,6 +48,14 @@ export class ImsClient {
       body: body === undefined ? undefined : json ? JSON.stringify(body) : (body as string),
     });
     const text = await reply.text();
+    await checkDocumented(this.kiln, {
+      method,
+      path: `/apis/ims${path}`,
+      sent: json ? body : undefined,
+      status: reply.status,
+      headers: reply.headers,
+      text,
+    });
     return { status: reply.status, headers: reply.headers, body: parse(text) };
   }
 

@@ -1,4 +1,5 @@
 import type { RunningKiln } from '../../support/kiln.js';
+import { checkDocumented } from '../../support/openapi.js';
 import { clients as imageClients } from '../glance/wire.js';
 
 export interface Answer {
@@ -32,7 +33,7 @@ const expectText = {
   toString: () => 'text',
 };
 
-/** Sends one request to the Compute API of a Kiln. The path begins below the mount. */
+/** Sends one request to the Compute API of a Kiln, and holds the answer against its document. The path begins below the mount. */
 export async function ask(kiln: RunningKiln, method: string, path: string, question: Question = {}): Promise<Answer> {
   const { token, headers = {}, body } = question;
   const isText = body === undefined || typeof body === 'string';
@@ -47,6 +48,15 @@ export async function ask(kiln: RunningKiln, method: string, path: string, quest
     body: isText ? body : JSON.stringify(body),
   });
   const text = await reply.text();
+  const sent = isText ? undefined : body;
+  await checkDocumented(kiln, {
+    method,
+    path: `/compute${path}`,
+    sent,
+    status: reply.status,
+    headers: reply.headers,
+    text,
+  });
   return { status: reply.status, headers: reply.headers, text, body: asJson(text) };
 }
 

@@ -19,6 +19,7 @@ import { RouteNotFoundError } from '../../shared/request-errors.js';
 import { NoCentralCacheError, RequestInvalidError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
+import { Sends } from '../../shared/documented.js';
 
 const TARGETS: readonly CacheTarget[] = ['cache', 'queue'];
 
@@ -97,6 +98,7 @@ export class GlanceCacheController {
 
   /** Every process has a cache of its own and knows of no other's. */
   @Get('nodes/:imageId')
+  @Sends({ 409: null })
   @UseGuards(NoBodyGuard)
   async nodes(@CurrentActor() actor: Actor): Promise<never> {
     await this.cache.state(actor);

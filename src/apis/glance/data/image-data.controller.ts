@@ -8,6 +8,7 @@ import { TokenGuard } from '../../shared/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { requestedRange } from './byte-range.js';
 import { DATA_TYPE, readUpload } from './upload-headers.js';
+import { Asks, Sends, TakesBytes } from '../../shared/documented.js';
 
 /** @see Image API v2, "Image data" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/file`)
@@ -16,6 +17,7 @@ export class GlanceImageDataController {
   constructor(private readonly data: ImageDataService) {}
 
   @Put()
+  @TakesBytes(DATA_TYPE)
   @HttpCode(204)
   async upload(
     @CurrentActor() actor: Actor,
@@ -27,6 +29,8 @@ export class GlanceImageDataController {
 
   // Never a redirect to the store: clients check the digest of what they get from here.
   @Get()
+  @Sends({ 200: DATA_TYPE, 204: null, 206: DATA_TYPE })
+  @Asks('prefer')
   @UseGuards(NoBodyGuard)
   async download(
     @CurrentActor() actor: Actor,

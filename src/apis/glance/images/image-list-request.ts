@@ -62,6 +62,15 @@ const NOT_FILTERS: ReadonlySet<string> = new Set([
   'deleted',
 ]);
 
+/** What is read of the query, beside custom properties by their names. */
+export const LIST_PARAMETERS = [
+  ...NOT_FILTERS,
+  'os_hidden',
+  'protected',
+  ...Object.keys({ ...TEXT_FILTERS, ...EQUAL_FILTERS, ...TIME_FILTERS }),
+  ...Object.keys(NUMBER_FILTERS).flatMap((name) => [name, `${name}_min`, `${name}_max`]),
+];
+
 /**
  * What a list request asks for.
  * @throws QueryInvalidError
@@ -83,7 +92,7 @@ export function presentImagePage(
   images: readonly Image[],
   parameters: Parameters,
   limit: number,
-  present: (image: Image) => object = (image) => presentImage(image),
+  present: (image: Image) => ReturnType<typeof presentImage> = (image) => presentImage(image),
 ) {
   return {
     images: images.map((image) => present(image)),

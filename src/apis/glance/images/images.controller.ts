@@ -11,11 +11,19 @@ import { PatchTypeUnsupportedError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { TokenGuard } from '../../shared/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
+import { NEW_IMAGE } from '../schemas/schema-documents.js';
 import { toCreateImage } from './create-image.js';
 import { parseParameters } from '../query.js';
-import { presentImagePage, toImageQuery } from './image-list-request.js';
+import { LIST_PARAMETERS, presentImagePage, toImageQuery } from './image-list-request.js';
 import { parsePatch, PATCH_TYPES, patchDialect, toLocationChanges, toUpdateImage } from './image-patch.js';
 import { presentImage, type ShownPlaces } from './images.presenter.js';
+import { Asks, object, Takes, text } from '../../shared/documented.js';
+
+/** In the older of the two languages the operation is itself the name of a member. */
+const PATCH = {
+  type: 'array',
+  items: object({ op: { enum: ['add', 'replace', 'remove'] }, path: text, value: {} }),
+};
 
 /** @see Image API v2, "Images" */
 @Controller(`${GLANCE_MOUNT}/v2/images`)
@@ -31,6 +39,7 @@ export class GlanceImagesController {
   ) {}
 
   @Get()
+  @Asks(...LIST_PARAMETERS)
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
     const parameters = parseParameters(request.url);
     const query = toImageQuery(parameters);
@@ -40,6 +49,7 @@ export class GlanceImagesController {
   }
 
   @Post()
+  @Takes(NEW_IMAGE)
   @HttpCode(201)
   async create(
     @CurrentActor() actor: Actor,
@@ -65,6 +75,7 @@ export class GlanceImagesController {
   }
 
   @Patch(':imageId')
+  @Takes(PATCH, ...PATCH_TYPES)
   async update(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
     const dialect = patchDialect(request.headers['content-type']);
     if (!dialect) throw new PatchTypeUnsupportedError(request.headers['content-type'], PATCH_TYPES);

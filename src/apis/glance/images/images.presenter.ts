@@ -7,11 +7,17 @@ export interface ShownPlaces {
   readonly direct_url?: string;
 }
 
+/** Custom properties stand beside the attributes. */
+type WireImage = ReturnType<typeof presentAttributes> & { readonly [name: string]: unknown };
+
 /** An image on the wire. The attributes come last, so that no property passes for one. */
-export function presentImage(image: Image, places: ShownPlaces = {}) {
+export function presentImage(image: Image, places: ShownPlaces = {}): WireImage {
+  return { ...image.properties, ...presentAttributes(image, places) };
+}
+
+function presentAttributes(image: Image, places: ShownPlaces) {
   const path = `/v2/images/${image.id}`;
   return {
-    ...image.properties,
     id: image.id,
     name: image.name,
     status: image.status,

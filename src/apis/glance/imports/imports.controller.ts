@@ -7,10 +7,30 @@ import { TokenGuard } from '../../shared/auth-guard.js';
 import { tokenOf } from '../../shared/credentials.js';
 import { CurrentActor } from '../../shared/current-actor.js';
 import { parseJsonBody } from '../../shared/json-body.js';
-import { readUpload } from '../data/upload-headers.js';
+import { DATA_TYPE, readUpload } from '../data/upload-headers.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { toImportImage } from './import-request.js';
+import { object, Takes, TakesBytes, text } from '../../shared/documented.js';
+
+const IMPORT = object(
+  {
+    method: object(
+      {
+        name: text,
+        uri: text,
+        glance_region: text,
+        glance_image_id: text,
+        glance_service_interface: text,
+      },
+      ['name'],
+    ),
+    stores: { type: 'array', items: text },
+    all_stores: { type: 'boolean' },
+    all_stores_must_succeed: { type: 'boolean' },
+  },
+  ['method'],
+);
 
 /** @see Image API v2, "Interoperable image import" */
 @Controller(`${GLANCE_MOUNT}/v2`)
@@ -22,6 +42,7 @@ export class GlanceImportsController {
   ) {}
 
   @Put('images/:imageId/stage')
+  @TakesBytes(DATA_TYPE)
   @HttpCode(204)
   async stage(
     @CurrentActor() actor: Actor,
@@ -32,6 +53,7 @@ export class GlanceImportsController {
   }
 
   @Post('images/:imageId/import')
+  @Takes(IMPORT)
   @HttpCode(202)
   async start(
     @CurrentActor() actor: Actor,

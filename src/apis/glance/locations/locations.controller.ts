@@ -7,8 +7,23 @@ import { TokenGuard } from '../../shared/auth-guard.js';
 import { CurrentActor } from '../../shared/current-actor.js';
 import { parseJsonBody } from '../../shared/json-body.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
+import { LONGEST_URL } from '../images/location-value.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { toAddLocation } from './add-location-request.js';
+import { object, Takes } from '../../shared/documented.js';
+
+const LOCATION = object(
+  {
+    url: { type: 'string', minLength: 1, maxLength: LONGEST_URL },
+    validation_data: {
+      anyOf: [
+        { type: 'null' },
+        object({ os_hash_algo: { type: ['string', 'null'] }, os_hash_value: { type: ['string', 'null'] } }),
+      ],
+    },
+  },
+  ['url'],
+);
 
 /** @see Image API v2, "Locations" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/locations`)
@@ -20,6 +35,7 @@ export class GlanceLocationsController {
   ) {}
 
   @Post()
+  @Takes(LOCATION)
   @HttpCode(202)
   async add(
     @CurrentActor() actor: Actor,

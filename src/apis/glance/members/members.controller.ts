@@ -10,6 +10,7 @@ import { GLANCE_MOUNT } from '../glance.face.js';
 import { TokenGuard } from '../../shared/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { checkAttribute } from '../images/image-attributes.js';
+import { object, Takes } from '../../shared/documented.js';
 
 /** @see Image API v2, "Sharing" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/members`)
@@ -26,6 +27,7 @@ export class GlanceMembersController {
 
   // 200, not 201, in the reference.
   @Post()
+  @Takes(object({ member: { type: 'string', minLength: 1, maxLength: 255 } }, ['member']))
   @HttpCode(200)
   async add(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
     return presentMember(await this.members.add(actor, imageId, readMember(parseJsonBody(request.body))));
@@ -39,6 +41,7 @@ export class GlanceMembersController {
   }
 
   @Put(':member')
+  @Takes(object({ status: { type: 'string', enum: MEMBER_STATUSES } }, ['status']))
   async setStatus(
     @CurrentActor() actor: Actor,
     @Param('imageId') imageId: string,

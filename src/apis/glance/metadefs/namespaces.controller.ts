@@ -11,6 +11,8 @@ import { parseParameters } from '../query.js';
 import { presentNamespace, presentNamespacePage, presentWholeNamespace } from './metadefs.presenter.js';
 import { readBody, readResourceType, toNamespaceQuery, WRITTEN_BY_SERVICE } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
+import { Takes } from '../../shared/documented.js';
+import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 
 /** @see Image API v2, "Metadata definition namespaces" */
 @Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces`)
@@ -30,6 +32,7 @@ export class GlanceNamespacesController {
   }
 
   @Post()
+  @Takes(METADEF_BODIES.namespace)
   @HttpCode(201)
   async create(
     @CurrentActor() actor: Actor,
@@ -55,6 +58,7 @@ export class GlanceNamespacesController {
   }
 
   @Put(':namespace')
+  @Takes(METADEF_BODIES.namespace)
   async replace(
     @CurrentActor() actor: Actor,
     @Param('namespace', NamePipe) namespace: string,

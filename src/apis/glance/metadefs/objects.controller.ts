@@ -10,6 +10,8 @@ import { parseParameters } from '../query.js';
 import { presentObject, presentObjects } from './metadefs.presenter.js';
 import { checkUnpagedQuery, readBody, WRITTEN_BY_SERVICE } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
+import { Takes } from '../../shared/documented.js';
+import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 
 /** @see Image API v2, "Metadata definition objects" */
 @Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/objects`)
@@ -29,6 +31,7 @@ export class GlanceMetadefObjectsController {
   }
 
   @Post()
+  @Takes(METADEF_BODIES.object)
   @HttpCode(201)
   async create(
     @CurrentActor() actor: Actor,
@@ -57,6 +60,7 @@ export class GlanceMetadefObjectsController {
   }
 
   @Put(':name')
+  @Takes(METADEF_BODIES.object)
   async replace(
     @CurrentActor() actor: Actor,
     @Param('namespace', NamePipe) namespace: string,

@@ -10,6 +10,8 @@ import { parseParameters } from '../query.js';
 import { presentDictionary, presentProperty } from './metadefs.presenter.js';
 import { readBody, readResourceType, TIMES } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
+import { Takes } from '../../shared/documented.js';
+import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 
 /** @see Image API v2, "Metadata definition properties" */
 @Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/properties`)
@@ -24,6 +26,7 @@ export class GlanceMetadefPropertiesController {
   }
 
   @Post()
+  @Takes(METADEF_BODIES.property)
   @HttpCode(201)
   async create(
     @CurrentActor() actor: Actor,
@@ -58,6 +61,7 @@ export class GlanceMetadefPropertiesController {
   }
 
   @Put(':name')
+  @Takes(METADEF_BODIES.property)
   async replace(
     @CurrentActor() actor: Actor,
     @Param('namespace', NamePipe) namespace: string,

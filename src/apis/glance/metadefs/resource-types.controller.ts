@@ -9,6 +9,8 @@ import { NoBodyGuard } from '../no-body.guard.js';
 import { presentAssociation, presentResourceType } from './metadefs.presenter.js';
 import { readBody, TIMES } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
+import { Takes } from '../../shared/documented.js';
+import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 
 /** @see Image API v2, "Metadata definition resource types" */
 @Controller(`${GLANCE_MOUNT}/v2/metadefs`)
@@ -30,6 +32,7 @@ export class GlanceResourceTypesController {
   }
 
   @Post('namespaces/:namespace/resource_types')
+  @Takes(METADEF_BODIES.association)
   @HttpCode(201)
   async create(
     @CurrentActor() actor: Actor,

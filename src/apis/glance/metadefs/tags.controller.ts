@@ -10,6 +10,8 @@ import { parseParameters } from '../query.js';
 import { presentTag, presentTagName } from './metadefs.presenter.js';
 import { isTrue, readBody, TIMES, toTagQuery } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
+import { Takes } from '../../shared/documented.js';
+import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 
 /** @see Image API v2, "Metadata definition tags" */
 @Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/tags`)
@@ -29,6 +31,7 @@ export class GlanceMetadefTagsController {
   }
 
   @Post()
+  @Takes(METADEF_BODIES.tags)
   @HttpCode(201)
   async setAll(
     @CurrentActor() actor: Actor,
@@ -69,6 +72,7 @@ export class GlanceMetadefTagsController {
   }
 
   @Put(':name')
+  @Takes(METADEF_BODIES.tag)
   async replace(
     @CurrentActor() actor: Actor,
     @Param('namespace', NamePipe) namespace: string,

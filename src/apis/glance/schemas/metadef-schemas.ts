@@ -138,6 +138,29 @@ const TAG = {
   required: ['name'],
 };
 
+/** Bodies of requests; members that only the service writes are refused or passed over. */
+export const METADEF_BODIES = {
+  namespace: inlined(NAMESPACE, DEFINITIONS),
+  object: inlined(OBJECT, DEFINITIONS),
+  property: inlined(PROPERTY, PROPERTY_DEFINITIONS),
+  association: inlined(RESOURCE_TYPE, {}),
+  tag: inlined(TAG, {}),
+  tags: inlined({ properties: { tags: { type: 'array', items: TAG } }, required: ['tags'] }, {}),
+} as const;
+
+/** A schema with what it refers to in place; OpenAPI looks for references elsewhere. */
+function inlined(schema: object, definitions: Readonly<Record<string, object>>): Record<string, unknown> {
+  const resolve = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(resolve);
+    if (typeof value !== 'object' || value === null) return value;
+    const { $ref } = value as { $ref?: string };
+    if (typeof $ref === 'string') return resolve(definitions[$ref.slice('#/definitions/'.length)]);
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, resolve(member)]));
+  };
+  const { name: _name, ...rest } = resolve(schema) as Record<string, unknown>;
+  return { type: 'object', ...rest };
+}
+
 /** The documents below `metadefs/`, by their names. */
 export function metadefSchemas(collection: (name: string, items: object) => object): Record<string, object> {
   const inDictionary = { ...PROPERTY, required: ['type', 'title'] };

@@ -1,5 +1,5 @@
 import { MEMBER_STATUSES, VISIBILITIES } from '../../../modules/images/index.js';
-import { type FormatWords, WIRE_STATUSES } from '../images/image-attributes.js';
+import { type FormatWords, isWritable, WIRE_STATUSES } from '../images/image-attributes.js';
 import { metadefSchemas } from './metadef-schemas.js';
 
 const UUID_PATTERN = '^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$';
@@ -92,6 +92,21 @@ const imageProperties = (formats: FormatWords) => ({
     description: 'States the condition under which the encryption key of the image is deleted.',
   }),
 });
+
+/** The body of a create. Which formats there are is for the deployment to say. */
+export const NEW_IMAGE = {
+  type: 'object',
+  properties: {
+    ...Object.fromEntries(
+      Object.entries(imageProperties({ disk: [], container: [] })).filter(
+        ([name]) => isWritable(name) || name === 'id',
+      ),
+    ),
+    disk_format: nullableText(255, 'Format of the disk'),
+    container_format: nullableText(255, 'Format of the container'),
+  },
+  additionalProperties: { type: ['string', 'null'] },
+};
 
 const imageSchema = (formats: FormatWords) => ({
   name: 'image',

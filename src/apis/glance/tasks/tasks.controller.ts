@@ -15,6 +15,19 @@ import { GLANCE_JOBS } from '../imports/import-request.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { toImportTask, toTaskQuery } from './task-requests.js';
 import { presentTask, presentTaskStub } from './tasks.presenter.js';
+import { object, Sends, Takes, text } from '../../shared/documented.js';
+
+const TASK = object(
+  {
+    type: { const: 'import' },
+    input: object({ import_from: text, import_from_format: text, image_properties: { type: 'object' } }, [
+      'import_from',
+      'import_from_format',
+      'image_properties',
+    ]),
+  },
+  ['type', 'input'],
+);
 
 /** @see Image API v2, "Tasks" */
 @Controller(`${GLANCE_MOUNT}/v2`)
@@ -43,6 +56,7 @@ export class GlanceTasksController {
 
   /** Makes an image and imports it, in one; long deprecated in favour of the import of an image. */
   @Post('tasks')
+  @Takes(TASK)
   @HttpCode(201)
   async create(
     @CurrentActor() actor: Actor,
@@ -71,6 +85,7 @@ export class GlanceTasksController {
 
   // Named among the methods of the path, and yet refused.
   @Delete('tasks/:taskId')
+  @Sends({ 405: null })
   delete(@Param('taskId') taskId: string): never {
     throw new WrongMethodError('DELETE', `/v2/tasks/${taskId}`, ['GET']);
   }

@@ -2,6 +2,14 @@ import { isJsonObject } from '../../shared/json-body.js';
 import type { FieldFaults } from '../../shared/validation.js';
 import { STORABLE } from '../ims-fields.js';
 import { InvalidFieldsError } from '../ims.errors.js';
+import { object, text } from '../../shared/documented.js';
+
+/** Either a map of texts, or one pair. */
+export const NEW_METADATA = { type: 'object', additionalProperties: text };
+export const METADATA_CHANGE = object({ operation: { enum: ['set', 'remove'] }, key: text, value: text }, [
+  'operation',
+  'key',
+]);
 
 /** One change of an image's metadata. */
 export type MetadataChange =

@@ -22,9 +22,17 @@ import { ListQuery } from '../ims-list-query.js';
 import { sendList, sendPage } from '../ims-lists.js';
 import { ImsGuard } from '../ims.guard.js';
 import { architecturesOf, IMS_ARCHS, imsArchOf } from './ims-image-arch.js';
-import { type MetadataChange, metadataOf, readMetadataChange, readNewMetadata } from './ims-image-metadata.js';
+import {
+  METADATA_CHANGE,
+  type MetadataChange,
+  NEW_METADATA,
+  metadataOf,
+  readMetadataChange,
+  readNewMetadata,
+} from './ims-image-metadata.js';
 import { presentImage } from './ims-images.presenter.js';
 import { CreateImageRequest, UpdateImageRequest } from './ims-images.requests.js';
+import { object, Takes } from '../../shared/documented.js';
 
 const SORT_KEYS = { id: 'id', name: 'name', created: 'createdAt', arch: 'architecture' } as const;
 
@@ -63,6 +71,7 @@ export class ImsImagesController {
   }
 
   @Post()
+  @Takes(object({ metadata: NEW_METADATA }))
   async create(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
     const { metadata, ...fields } = readObject(request);
     const read = readNewMetadata(metadata);
@@ -99,6 +108,7 @@ export class ImsImagesController {
   }
 
   @Patch(':id')
+  @Takes(object({ metadata: METADATA_CHANGE }))
   async update(@CurrentActor() actor: Actor, @Param('id') id: string, @Req() request: FastifyRequest) {
     const found = await this.find(actor, id);
     if (!actor.isAdmin && !actor.hasIn(found.projectId, 'member')) throw new NotPermittedError('change images');

@@ -16,6 +16,7 @@ import { CreateJobRequest, ReportJobRequest } from './ims-jobs.requests.js';
 import { parseAge } from './job-age.js';
 import { lastEventId, serverSentEvents } from './job-log-stream.js';
 import { IMS_JOB_STATUSES, toJobState, toReport } from './job-status.js';
+import { Sends } from '../../shared/documented.js';
 
 const FACE = 'ims';
 const JOB_TYPES = ['create', 'customize'] as const;
@@ -124,6 +125,7 @@ export class ImsJobsController {
   }
 
   @Get(':id/log')
+  @Sends({ 200: 'text/*' })
   async log(
     @CurrentActor() actor: Actor,
     @Param('id') id: string,

@@ -5,6 +5,7 @@ import { askedVersion, minorOf } from '../microversion.js';
 import { ResourceNotFoundError } from '../nova.errors.js';
 import { askedPath, NovaFace } from '../nova.face.js';
 import { choicesDocument, versionDocument, versionsDocument } from './version-documents.js';
+import { ApiExcludeEndpoint } from '@nestjs/swagger';
 
 /** What answers without a token: clients look at the versions before they sign in. */
 @Controller(NOVA_MOUNT)
@@ -28,6 +29,7 @@ export class NovaDiscoveryController {
   }
 
   @All('*')
+  @ApiExcludeEndpoint()
   @HttpCode(300)
   choices(@Req() request: FastifyRequest) {
     const { base, rest } = askedPath(request);

@@ -8,6 +8,19 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const LARGEST_LIMIT = 1000;
 const PROPERTY_PREFIX = 'property-';
 
+/** What is read of the query, beside `property-…`. */
+export const LIST_PARAMETERS = [
+  'limit',
+  'marker',
+  'name',
+  'status',
+  'minRam',
+  'minDisk',
+  'changes-since',
+  'server',
+  'type',
+] as const;
+
 /**
  * What a list request asks for; unknown parameters are ignored.
  * @throws QueryInvalidError
@@ -27,9 +40,9 @@ export function toImageQuery(parameters: Parameters): ImageQuery {
 }
 
 /** A page on the wire. A full one has a link to the next, which is empty if that was all. */
-export function presentImagePage(
+export function presentImagePage<Wire extends object>(
   images: readonly Image[],
-  present: (image: Image) => object,
+  present: (image: Image) => Wire,
   parameters: Parameters,
   { limit }: ImageQuery,
   address: string,

@@ -8,8 +8,9 @@ import type { ComputeLinks } from '../compute-links.js';
 import { NOVA_MOUNT } from '../compute-path.js';
 import { NovaFace } from '../nova.face.js';
 import { NovaGuard, ServedUpTo } from '../nova.guard.js';
-import { presentImagePage, toImageQuery } from './image-list-request.js';
+import { LIST_PARAMETERS, presentImagePage, toImageQuery } from './image-list-request.js';
 import { presentImage, presentImageInBrief } from './images.presenter.js';
+import { Asks } from '../../shared/documented.js';
 
 /** @see Compute API reference, "Images (DEPRECATED)" */
 @Controller(`${NOVA_MOUNT}/v2.1/images`)
@@ -22,11 +23,13 @@ export class NovaImagesController {
   ) {}
 
   @Get()
+  @Asks(...LIST_PARAMETERS)
   list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
     return this.page(actor, request, 'images', presentImageInBrief);
   }
 
   @Get('detail')
+  @Asks(...LIST_PARAMETERS)
   listInDetail(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
     return this.page(actor, request, 'images/detail', presentImage);
   }
@@ -42,11 +45,11 @@ export class NovaImagesController {
     await this.images.delete(actor, imageId);
   }
 
-  private async page(
+  private async page<Wire extends object>(
     actor: Actor,
     request: FastifyRequest,
     path: string,
-    present: (image: Image, links: ComputeLinks) => object,
+    present: (image: Image, links: ComputeLinks) => Wire,
   ) {
     const links = this.face.links(request);
     const parameters = parseParameters(request.url);

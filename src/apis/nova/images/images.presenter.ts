@@ -63,12 +63,17 @@ function parsedIfJson(text: string): unknown {
   }
 }
 
-function presentDiskConfig({ auto_disk_config: auto }: ImageProperties) {
+function presentDiskConfig({ auto_disk_config: auto }: ImageProperties): { 'OS-DCF:diskConfig'?: 'AUTO' | 'MANUAL' } {
   if (auto === undefined) return {};
   return { 'OS-DCF:diskConfig': TRUE_WORDS.has(auto.trim().toLowerCase()) ? 'AUTO' : 'MANUAL' };
 }
 
+interface ServerReference {
+  readonly id: string;
+  readonly links: ReturnType<ComputeLinks['ofServer']>;
+}
+
 /** The server of which the image is a snapshot. */
-function presentServer({ instance_uuid: id }: ImageProperties, links: ComputeLinks) {
+function presentServer({ instance_uuid: id }: ImageProperties, links: ComputeLinks): { server?: ServerReference } {
   return id === undefined || id === '' ? {} : { server: { id, links: links.ofServer(id) } };
 }

@@ -8,6 +8,11 @@ import { presentMetadata } from '../images/images.presenter.js';
 import { MetadataKeyNotFoundError, ResourceNotFoundError } from '../nova.errors.js';
 import { NovaGuard, ServedUpTo } from '../nova.guard.js';
 import { readMeta, readMetadata, toProperties } from './metadata.requests.js';
+import { object, Takes } from '../../shared/documented.js';
+
+const TEXTS = { type: 'object', additionalProperties: { type: 'string', maxLength: 255 } };
+const WHOLE = object({ metadata: TEXTS }, ['metadata']);
+const ONE = object({ meta: { ...TEXTS, minProperties: 1, maxProperties: 1 } }, ['meta']);
 
 /** @see Compute API reference, "Images (DEPRECATED)", metadata */
 @Controller(`${NOVA_MOUNT}/v2.1/images/:imageId/metadata`)
@@ -22,6 +27,7 @@ export class NovaMetadataController {
   }
 
   @Post()
+  @Takes(WHOLE)
   @HttpCode(200)
   async add(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
     const added = toProperties(readMetadata(request));
@@ -30,6 +36,7 @@ export class NovaMetadataController {
   }
 
   @Put()
+  @Takes(WHOLE)
   async replace(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
     const metadata = readMetadata(request);
     const wanted = toProperties(metadata);
@@ -45,6 +52,7 @@ export class NovaMetadataController {
   }
 
   @Put(':key')
+  @Takes(ONE)
   async setOne(
     @CurrentActor() actor: Actor,
     @Param('imageId') imageId: string,

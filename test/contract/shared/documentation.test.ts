@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RunningKiln, startKiln } from '../../support/kiln.js';
+
+let kiln: RunningKiln;
+let documents: Record<string, any>;
+
+beforeAll(async () => {
+  kiln = await startKiln({ env: { KILN_ROLE: 'api' } });
+  const page = await (await fetch(`${kiln.url}/docs`)).text();
+  const found = [...page.matchAll(/href="(\/docs\/openapi\/([^"]+)\.json)"/g)];
+  const read = found.map(async ([, path, face]) => [face, await (await fetch(kiln.url + path!)).json()]);
+  documents = Object.fromEntries(await Promise.all(read));
+});
+afterAll(() => kiln?.stop());
+
+/** Every operation of every document, as `face method path`. */
+const operations = () =>
+  Object.entries(documents).flatMap(([face, { paths }]) =>
+    Object.entries<any>(paths).flatMap(([path, methods]) =>
+      Object.entries<any>(methods).map(([method, operation]) => ({
+        name: `${face} ${method} ${path}`,
+        operation,
+        face,
+      })),
+    ),
+  );
+
+describe('the documents', () => {
+  it('are those of all faces, and have every route that the build saw', () => {
+    const seen = JSON.parse(readFileSync(join('dist', 'src', 'apis', 'root', 'documentation', 'routes.json'), 'utf8'));
+    const handlers = Object.values<any>(seen).flatMap(({ routes }) => Object.keys(routes));
+    const told = new Set(operations().map(({ operation }) => operation.operationId.split(':')[0]));
+
+    expect(Object.keys(documents)).toEqual(
+      expect.arrayContaining(['glance', 'nova', 'ims', 'identity', 'artifacts', 'root']),
+    );
+    // What answers to whatever is not there is no operation.
+    expect(handlers.filter((handler) => !told.has(handler) && !/\.(refuse|choices)$/.test(handler))).toEqual([]);
+  });
+
+  it('say of every operation what it answers, and how every body is', () => {
+    const silent = operations().filter(({ operation: { responses } }) => {
+      const good = Object.entries<any>(responses).filter(([status]) => Number(status) < 400);
+      return good.some(([status, { content }]) => ['200', '201'].includes(status) && content === undefined);
+    });
+    const bodiless = operations().filter(
+      ({ name, operation }) => / (post|put|patch) /.test(name) && !operation.requestBody && !takesNone(name),
+    );
+
+    // HEAD has no body, and PUT of bytes answers with headers.
+    expect(silent.map(({ name }) => name).filter((name) => !/ head |^artifacts put /.test(name))).toEqual([]);
+    expect(bodiless.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('refer to nothing that is not there', () => {
+    for (const document of Object.values(documents)) {
+      for (const [, pointer] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
+        const found = pointer!.split('/').reduce((value, part) => value?.[part], document);
+        expect([pointer, typeof found]).toEqual([pointer, 'object']);
+      }
+    }
+  });
+});
+
+/** Calls that mean what they are called. */
+const takesNone = (name: string): boolean => /actions|cancel|\/tags\/\{(tag|name)\}|cache|roles\/\{roleId\}/.test(name);
+
+describe('the pages', () => {
+  it('are there for everybody, and load nothing from elsewhere', async () => {
+    const page = await fetch(`${kiln.url}/docs/browse`);
+    const html = await page.text();
+    const settings = await (await fetch(`${kiln.url}/docs/browse/swagger-ui-init.js`)).text();
+    const scripts = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address!);
+    const loaded = await Promise.all(
+      scripts.map(async (address) => (await fetch(new URL(address, `${kiln.url}/docs/browse`))).status),
+    );
+
+    expect(page.status).toBe(200);
+    expect(new Set(loaded)).toEqual(new Set([200]));
+    expect(scripts.filter((address) => /^(https?:)?\/\//.test(address))).toEqual([]);
+    expect(settings).toContain('/docs/openapi/glance.json');
+    expect(settings).toMatch(/"validatorUrl": null/);
+    expect(settings).toMatch(/"supportedSubmitMethods": \[\]/);
+  });
+
+  it('say 404 of a document that is not there, and take no other method', async () => {
+    const [missing, posted] = await Promise.all([
+      fetch(`${kiln.url}/docs/openapi/nothing.json`),
+      fetch(`${kiln.url}/docs/openapi/glance.json`, { method: 'POST' }),
+    ]);
+
+    expect([missing.status, posted.status]).toEqual([404, 405]);
+    expect(missing.headers.get('content-type')).toContain('application/problem+json');
+  });
+});
