@@ -28,6 +28,7 @@ const SPELLINGS: readonly (readonly [RegExp, string])[] = [
   [/^\/image\/v2\.\d+(?=\/|$)/, '/image/v2'],
   [/^\/compute\/v2(?:\.1)?(?:\/[0-9a-f-]{32,36})?(?=\/.)/, '/compute/v2.1'],
   [/^(\/identity.*?)\/+$/, '$1'],
+  [/^\/api(?=\/)/, '/foreman/api'],
 ];
 /** Said of paths that are in no document. */
 const OF_NO_ROUTE = [300, 404, 405];
@@ -35,7 +36,7 @@ const OF_NO_ROUTE = [300, 404, 405];
 const documented = new Map<string, Promise<Documents | null>>();
 
 /** Holds an exchange against the documents of the Kiln it was had with. @throws Error naming what does not fit */
-export async function checkDocumented(kiln: RunningKiln, exchange: Exchange): Promise<void> {
+export async function checkDocumented(kiln: Pick<RunningKiln, 'url'>, exchange: Exchange): Promise<void> {
   const documents = documented.get(kiln.url) ?? Documents.of(kiln);
   documented.set(kiln.url, documents);
   (await documents)?.check(exchange);
@@ -46,7 +47,7 @@ class Documents {
   private readonly operations: Operation[] = [];
 
   /** Null: an application of which only the faces run has none. */
-  static async of({ url }: RunningKiln): Promise<Documents | null> {
+  static async of({ url }: Pick<RunningKiln, 'url'>): Promise<Documents | null> {
     const page = await fetch(`${url}/docs`);
     if (page.status === 404) return null;
     const documents = new Documents();

@@ -42,6 +42,7 @@ const CLASSES: Readonly<Record<string, string>> = {
 @Injectable()
 export class ForemanFace extends Face {
   override readonly name = 'foreman';
+  override readonly title = 'Foreman API v2';
   override readonly mounts = FOREMAN_MOUNTS;
   override readonly serviceType = 'foreman';
   override readonly requestIdHeader = 'x-request-id';

@@ -40,6 +40,8 @@ const BUILD_FAULTS: ReadonlySet<string> = new Set([
 @Injectable()
 export class ParallelClusterFace extends Face {
   override readonly name = 'parallelcluster';
+  override readonly title = 'AWS ParallelCluster API: images';
+  override readonly statusesOfCodes = Object.values(STATUS_BY_CODE);
   override readonly mounts = [MOUNT];
   override readonly serviceType = 'parallelcluster';
   override readonly requestIdHeader = 'x-amzn-requestid';
