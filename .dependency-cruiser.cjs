@@ -21,6 +21,9 @@ const MAY_USE = {
 
 const BUILDERS_MAY_USE = ['jobs', 'artifacts', 'tenancy'];
 
+/** Has no imports of its own. */
+const BUILDER_PORT = '^src/modules/jobs/builder\\.ts$';
+
 const frontDoors = (modules) => modules.map((name) => `^src/modules/${name}/index\\.ts$`);
 const COMMON = ['^src/config/', '^src/common/'];
 // A spec may use what the tests share; nothing else may.
@@ -146,7 +149,13 @@ module.exports = {
       'builders-implement-the-port',
       `builders may use the front doors of ${BUILDERS_MAY_USE.join(', ')}, and platform.`,
       '^src/builders/',
-      ['^src/builders/', ...frontDoors(BUILDERS_MAY_USE), '^src/platform/', ...COMMON],
+      ['^src/builders/', ...frontDoors(BUILDERS_MAY_USE), BUILDER_PORT, '^src/platform/', ...COMMON],
+    ),
+    only(
+      'builder-program-runs-alone',
+      'The builder program and its sandbox know the port itself and nothing else of Kiln: they start in no time, anywhere.',
+      '^src/builders/(program|sandbox)/',
+      ['^src/builders/(program|sandbox)/', BUILDER_PORT, ...COMMON],
     ),
     only(
       'bootstrap-uses-front-doors',

@@ -124,6 +124,14 @@ function parseHosts(value: string): string[] {
   });
 }
 
+/** `30000-30099`, or one port; both ends included. */
+function parsePortRange(value: string): readonly [number, number] {
+  const [, first, last] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value) ?? [];
+  const range = [Number(first), Number(last ?? first)] as const;
+  if (first === undefined || range[0] > range[1] || range[1] > 65_535) throw new Error('must be a port or first-last');
+  return range;
+}
+
 function parsePorts(value: string): number[] {
   return list(value).map(integer(1, 65_535));
 }
@@ -544,6 +552,29 @@ export const SETTINGS = {
   buildConcurrency: setting('KILN_BUILD_CONCURRENCY', integer(1, 64), 'Builds that one worker runs at once.', '2'),
   buildRepos: setting('KILN_BUILD_REPOS', text, 'Folder of package repositories that builds see read-only at /repo.'),
   buildTimeout: setting('KILN_BUILD_TIMEOUT', parseDuration, 'Longest time of one build.', '2h'),
+  scriptTimeout: setting(
+    'KILN_SCRIPT_TIMEOUT',
+    parseDuration,
+    'Longest time of one script that customizes an image, and of the update of its packages.',
+    '1h',
+  ),
+  shellHost: setting(
+    'KILN_SHELL_HOST',
+    text,
+    'Host that users are told for the shells of jobs on this machine. Default: that of KILN_PUBLIC_URL, else what shells listen on, else the name of this machine.',
+  ),
+  shellBind: setting(
+    'KILN_SHELL_BIND',
+    text,
+    'Address that the shells of jobs listen on. Default: KILN_HOST; all of them in a worker, and where KILN_PUBLIC_URL is not this machine itself.',
+  ),
+  shellPorts: setting(
+    'KILN_SHELL_PORTS',
+    parsePortRange,
+    'First and last port (30000-30099) of the shells of jobs; 0: any that is free.',
+    '0',
+  ),
+  shellTimeout: setting('KILN_SHELL_TIMEOUT', parseDuration, 'How long the shell of a job may stay open.', '24h'),
   buildDiskBytes: setting(
     'KILN_BUILD_DISK_BYTES',
     integer(1, Number.MAX_SAFE_INTEGER),

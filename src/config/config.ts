@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type EgressOpening, SETTINGS, type Setting, type StoreConfig } from './config.schema.js';
 
@@ -117,12 +118,20 @@ export class Config {
     readonly concurrency: number;
     readonly reposDir: string | undefined;
     readonly timeoutMs: number;
+    readonly scriptTimeoutMs: number;
     readonly diskBytes: number;
     readonly outputBytes: number;
     readonly logBytes: number;
     readonly compressionLevel: number;
     readonly memoryBytes: number | undefined;
     readonly leaseMs: number;
+  };
+  /** Shells of jobs that run on this machine. */
+  readonly shells: {
+    readonly host: string;
+    readonly bind: string;
+    readonly ports: readonly [number, number];
+    readonly timeoutMs: number;
   };
 
   constructor(parsed: Parsed) {
@@ -199,12 +208,20 @@ export class Config {
       concurrency: parsed.buildConcurrency!,
       reposDir: parsed.buildRepos === undefined ? undefined : resolve(parsed.buildRepos),
       timeoutMs: parsed.buildTimeout!,
+      scriptTimeoutMs: parsed.scriptTimeout!,
       diskBytes: parsed.buildDiskBytes!,
       outputBytes: parsed.buildOutputBytes!,
       logBytes: parsed.buildLogBytes!,
       compressionLevel: parsed.buildCompressionLevel!,
       memoryBytes: parsed.buildMemoryBytes,
       leaseMs: parsed.jobLease!,
+    };
+    const shellBind = parsed.shellBind ?? bindOfShells(this);
+    this.shells = {
+      host: parsed.shellHost ?? hostOfShells(this, shellBind),
+      bind: shellBind,
+      ports: parsed.shellPorts!,
+      timeoutMs: parsed.shellTimeout!,
     };
     deepFreeze(this);
   }
@@ -278,6 +295,22 @@ function read(env: Readonly<Record<string, string | undefined>>, name: string): 
   } catch (error) {
     throw new Error(`cannot read ${file}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Shells listen where the API does, unless users come from elsewhere: to a worker, or by way of a public address. */
+function bindOfShells({ role, http }: Pick<Config, 'role' | 'http'>): string {
+  const fromElsewhere = http.publicUrl !== undefined && !isLoopback(new URL(http.publicUrl).hostname);
+  return role === 'worker' || fromElsewhere ? '0.0.0.0' : http.host;
+}
+
+/** Who reaches the API on this machine reaches its shells by the same name. */
+function hostOfShells({ role, http }: Pick<Config, 'role' | 'http'>, bind: string): string {
+  if (role !== 'worker' && http.publicUrl !== undefined) return new URL(http.publicUrl).hostname;
+  return ['0.0.0.0', '::'].includes(bind) ? hostname() : bind;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || host === '::1' || host.startsWith('127.');
 }
 
 function toKeystone(parsed: Parsed, url: string): KeystoneConfig {

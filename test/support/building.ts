@@ -8,6 +8,8 @@ import { LocalBuilder, type LocalBuilderOptions } from '../../src/builders/local
 import { loadConfig } from '../../src/config/config.js';
 import type { BuildOrder, BuildPhase, BuildResult, BuiltRole, ShellState } from '../../src/modules/jobs/index.js';
 
+const PROGRAM = join(import.meta.dirname, '..', '..', 'dist', 'src', 'builders', 'program', 'main.js');
+
 /** A local builder with a data folder of its own, and short patience with repositories. */
 export async function aBuilder(
   settings: Readonly<Record<string, string>> = {},
@@ -20,6 +22,8 @@ export async function aBuilder(
     repositoryRoundMs: 100,
     repositoryGiveUpMs: 500,
     diskWatchMs: 100,
+    flagWatchMs: 100,
+    program: PROGRAM,
     ...options,
   });
   return { builder, dataDir, buildsDir: join(dataDir, 'builds') };

@@ -11,10 +11,10 @@ import {
   type ConvertedData,
   ImageConverter,
 } from '../../modules/jobs/index.js';
-import { conversionProblem } from './host.js';
-import { openRegularFile } from './regular-file.js';
-import { Sandbox } from './sandbox.js';
-import { WorkFolder } from './work-folder.js';
+import { conversionProblem } from '../sandbox/host.js';
+import { openRegularFile } from '../sandbox/regular-file.js';
+import { Sandbox } from '../sandbox/sandbox.js';
+import { WorkFolder } from '../sandbox/work-folder.js';
 
 /** Formats that can be converted, and the names that qemu-img has for them. Discs and the like stay what they are. */
 const QEMU_NAMES: Readonly<Record<string, string>> = {

@@ -132,6 +132,8 @@ export const BUILD_FAILURE_CODES = [
   'builder.unavailable',
   'builder.arch_unsupported',
   'executor.lost',
+  'limit.exceeded',
+  'user.failed',
   'user.cancelled',
 ] as const;
 export type BuildFailureCode = (typeof BUILD_FAILURE_CODES)[number];

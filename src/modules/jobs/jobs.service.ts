@@ -230,6 +230,7 @@ export class JobsService {
       buildEnvSizeGib: wanted.buildEnvSizeGib ?? this.config.ims.buildEnvSizeGib,
       memoryGib: wanted.memoryGib ?? this.config.ims.jobMemoryGib,
       sshContainers: shellsOf(wanted),
+      input: wanted.scripted ? { scripted: wanted.scripted } : null,
       targetImageId: newId(),
     };
   }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { networkProblem } from '../../../src/builders/local/host.js';
+import { networkProblem } from '../../../src/builders/sandbox/host.js';
 import { aBuilder, anOrder, start } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
 import { BUILD_PROGRAMS } from '../../support/recipes.js';

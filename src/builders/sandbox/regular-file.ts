@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { BuildFailedError } from '../../modules/jobs/index.js';
+import { BuildFailedError } from '../../modules/jobs/builder.js';
 
 /** Opens a file that a sandbox wrote, so it may be anything: only a regular one is opened, and never through a link. */
 export async function openRegularFile(path: string, what: string): Promise<FileHandle> {

@@ -1,4 +1,4 @@
-import type { BuildFailureCode } from '../../modules/jobs/index.js';
+import type { BuildFailureCode } from '../../modules/jobs/builder.js';
 
 /**
  * Lines of `kiwi-ng system prepare` (9.24 and 9.25) in their order, and about how far a build is when they appear.

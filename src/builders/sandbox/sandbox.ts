@@ -1,13 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { BUILD_FAILURE_CODES, BuildFailedError, type BuildFailureCode } from '../../modules/jobs/index.js';
+import { BUILD_FAILURE_CODES, BuildFailedError, type BuildFailureCode } from '../../modules/jobs/builder.js';
 import { ID_COUNT, isRoot, networkProblem, ROOTS_FIRST_ID } from './host.js';
-import { MOUNT_SHIM, SANDBOX_PROGRAM } from './sandbox-program.js';
+import { MOUNT_SHIM } from './mount-shim.js';
+import { SANDBOX_PROGRAM } from './sandbox-program.js';
 import { makeOpenFolder, startTimeOf, type WorkFolder } from './work-folder.js';
 
 /** A folder or file of the host that the sandbox sees. */
@@ -19,12 +20,36 @@ interface Bind {
   readonly writable?: boolean;
 }
 
+/** What the sandbox program can do; steps of it are in `steps/`. */
+export type SandboxStep =
+  | 'prepare'
+  | 'wait'
+  | 'build'
+  | 'packer'
+  | 'collect'
+  | 'unpack_image'
+  | 'shell'
+  | 'script'
+  | 'tidy'
+  | 'package'
+  | 'decompress'
+  | 'convert';
+
+/** Steps that read what was fetched. */
+const READ_ARCHIVE: ReadonlySet<SandboxStep> = new Set(['prepare', 'unpack_image', 'decompress', 'convert']);
+/** Steps in which foreign code takes packages from the folder of repositories. */
+const TAKE_PACKAGES: ReadonlySet<SandboxStep> = new Set(['build', 'packer', 'shell', 'script']);
+
+/**
+ * Where a sandbox with a network gets it: one of its own, from which the host's loopback cannot be reached, or that of
+ * the container around it.
+ */
+export type SandboxNetwork = 'private' | 'shared';
+
 /** One run of the sandbox program. */
 export interface SandboxRun {
   /** The order for the program; `step` names what to do. */
-  readonly order: { readonly step: 'prepare' | 'wait' | 'build' | 'package' | 'decompress' | 'convert' } & Readonly<
-    Record<string, unknown>
-  >;
+  readonly order: { readonly step: SandboxStep } & Readonly<Record<string, unknown>>;
   /** Folder of package repositories, seen read-only at /repo. */
   readonly reposDir?: string;
   /** Whether packages come over the network; without it the sandbox has none at all. */
@@ -35,6 +60,8 @@ export interface SandboxRun {
   readonly cpuSeconds?: number;
   readonly onOutput: (text: string) => void;
   readonly onPercent?: (percent: number) => void;
+  /** The shell is ready; the public half of its host's key. */
+  readonly onShell?: (shell: { readonly hostKey: string }) => void;
   /** Ends everything in the sandbox; `run` then rejects with its reason. */
   readonly signal: AbortSignal;
 }
@@ -59,6 +86,8 @@ set -e
 first=$1 count=$2 stage=$3
 shift 3
 mount -t tmpfs -o mode=0755,size=1m kiln "$stage"
+# In a container parts of /proc are covered, and a user namespace gets no fresh one unless it sees a whole one.
+mkdir "$stage/.proc" && mount -t proc proc "$stage/.proc" || :
 while [ "$1" != -- ]; do
   if [ -d "$2" ]; then mkdir "$stage/$1"; else : > "$stage/$1"; fi
   mount --rbind "$2" "$stage/$1"
@@ -80,7 +109,12 @@ exec nsenter --user=/proc/self/fd/9 --setuid 0 --setgid 0 -- sh -c 'exec 9<&-; e
 
 /** Files of /etc that replace the host's. */
 const ETC: Readonly<Record<string, string>> = {
-  passwd: 'root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
+  // sshd gives up its rights to the user of its name.
+  passwd:
+    'root:x:0:0:root:/root:/bin/bash\nsshd:x:74:65534:sshd:/run/sshd:/usr/sbin/nologin\n' +
+    'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n',
+  // A password that no text fits; "!" would lock the account, for keys as well.
+  shadow: 'root:*:19000:0:99999:7:::\n',
   group: 'root:x:0:\ntty:x:5:\nnogroup:x:65534:\n',
   'nsswitch.conf': 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n',
   hosts: '127.0.0.1 localhost build\n::1 localhost build\n',
@@ -94,15 +128,23 @@ const HOST_ETC = ['/etc/alternatives', '/etc/ssl/certs', '/etc/ssl/openssl.cnf']
  * but /usr read-only. A run ends with every process and mount it had.
  */
 export class Sandbox {
-  private constructor(private readonly folder: WorkFolder) {}
+  private constructor(
+    private readonly folder: WorkFolder,
+    private readonly network: SandboxNetwork,
+  ) {}
 
-  static async prepare(folder: WorkFolder): Promise<Sandbox> {
-    for (const [name, text] of Object.entries(ETC)) await writeOpenFile(join(folder.etc(), name), text, 0o644);
-    await writeOpenFile(join(folder.etc(), 'resolv.conf'), `nameserver ${RESOLVER}\n`, 0o644);
+  static async prepare(folder: WorkFolder, network: SandboxNetwork = 'private'): Promise<Sandbox> {
+    const files: Record<string, string> = { ...ETC, 'resolv.conf': `nameserver ${RESOLVER}\n` };
+    if (network === 'shared') {
+      for (const name of ['hosts', 'resolv.conf']) {
+        files[name] = await readFile(join('/etc', name), 'utf8').catch(() => files[name]!);
+      }
+    }
+    for (const [name, text] of Object.entries(files)) await writeOpenFile(join(folder.etc(), name), text, 0o644);
     await writeOpenFile(join(folder.programs(), 'sandbox.py'), SANDBOX_PROGRAM, 0o644);
     await makeOpenFolder(join(folder.programs(), 'bin'));
     await writeOpenFile(join(folder.programs(), 'bin', 'mount'), MOUNT_SHIM, 0o755);
-    return new Sandbox(folder);
+    return new Sandbox(folder, network);
   }
 
   /**
@@ -113,7 +155,7 @@ export class Sandbox {
    */
   async run(run: SandboxRun): Promise<Record<string, unknown>> {
     run.signal.throwIfAborted();
-    if (run.network) await requireNetwork();
+    if (run.network && this.network === 'private') await requireNetwork();
     const [program, args] = this.command(run);
     const child = spawn(program, args, {
       // Nothing of Kiln's own environment (it holds secrets) reaches the chain.
@@ -121,7 +163,7 @@ export class Sandbox {
       cwd: '/',
       stdio: ['pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     });
-    const execution = new Execution(child, run);
+    const execution = new Execution(child, run, this.network);
     return execution.finish();
   }
 
@@ -134,7 +176,7 @@ export class Sandbox {
     const binds = this.binds(run);
     if (!isRoot()) {
       const enter = ['unshare', '--user', '--map-root-user', '--map-auto', '--'];
-      return ['setpriv', [...outer, ...enter, ...this.bubblewrap(binds)]];
+      return ['setpriv', [...outer, ...enter, ...this.bubblewrap(run, binds)]];
     }
     const stage = gatheringFolder(binds);
     const enter = ['unshare', '--mount', '--propagation', 'private', '--', 'bash', '-c', ENTER_AS_ROOT, 'kiln-enter'];
@@ -146,7 +188,7 @@ export class Sandbox {
       '--',
     );
     const gathered = binds.map((bind) => ({ ...bind, source: join(stage, bind.name) }));
-    return ['setpriv', [...outer, ...enter, ...this.bubblewrap(gathered)]];
+    return ['setpriv', [...outer, ...enter, ...this.bubblewrap(run, gathered)]];
   }
 
   private binds(run: SandboxRun): Bind[] {
@@ -161,16 +203,17 @@ export class Sandbox {
     for (const name of [...Object.keys(ETC), ...(run.network ? ['resolv.conf'] : [])]) {
       binds.push({ name: `etc-${name}`, source: join(this.folder.etc(), name), target: `/etc/${name}` });
     }
-    if (['prepare', 'decompress', 'convert'].includes(step) && existsSync(this.folder.archive()))
+    if (READ_ARCHIVE.has(step) && existsSync(this.folder.archive()))
       binds.push({ name: 'archive', source: this.folder.archive(), target: '/archive' });
     if (step === 'package' || step === 'convert')
       binds.push({ name: 'out', source: this.folder.out(), target: '/out', writable: true });
-    if (step === 'build' && run.reposDir) binds.push({ name: 'repo', source: run.reposDir, target: '/repo' });
+    if (TAKE_PACKAGES.has(step) && run.reposDir) binds.push({ name: 'repo', source: run.reposDir, target: '/repo' });
     return binds;
   }
 
-  private bubblewrap(binds: readonly Bind[]): string[] {
-    const args = ['bwrap', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-net', '--hostname', 'build'];
+  private bubblewrap(run: SandboxRun, binds: readonly Bind[]): string[] {
+    const args = ['bwrap', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'build'];
+    if (!run.network || this.network === 'private') args.push('--unshare-net');
     args.push('--die-with-parent', '--new-session', '--clearenv', '--cap-add', 'ALL');
     args.push('--setenv', 'PATH', '/opt/kiln/bin:/usr/sbin:/usr/bin:/sbin:/bin', '--setenv', 'HOME', '/root');
     // debootstrap then does not insist on mknod, which a user namespace does not allow.
@@ -220,6 +263,7 @@ async function requireNetwork(): Promise<void> {
 interface ProgramEvent {
   readonly started?: boolean;
   readonly percent?: number;
+  readonly shell?: { readonly hostKey: string };
   readonly result?: Record<string, unknown>;
   readonly code?: string;
   readonly message?: string;
@@ -240,6 +284,7 @@ class Execution {
   constructor(
     private readonly child: ChildProcess,
     private readonly run: SandboxRun,
+    private readonly networkKind: SandboxNetwork,
   ) {}
 
   async finish(): Promise<Record<string, unknown>> {
@@ -302,6 +347,7 @@ class Execution {
       this.started = true;
       this.begin();
     } else if (event.percent !== undefined) this.run.onPercent?.(event.percent);
+    else if (event.shell !== undefined) this.run.onShell?.(event.shell);
     else this.outcome = event;
   }
 
@@ -315,7 +361,7 @@ class Execution {
     this.begun = true;
     // The input stays open on purpose: its end tells the sandbox that this process is gone.
     const order = () => void this.child.stdin!.write(`${JSON.stringify(this.run.order)}\n`);
-    if (!this.run.network) return order();
+    if (!this.run.network || this.networkKind === 'shared') return order();
     void this.attachNetwork(this.sandbox.pid).then((attached) => (attached ? order() : undefined));
   }
 

@@ -20,35 +20,65 @@ const SANDBOX_PROGRAMS: Readonly<Record<string, string>> = {
   python3: 'python3',
 };
 
-/** The same for a kiwi-ng build. */
-const KIWI_PROGRAMS: Readonly<Record<string, string>> = {
-  'kiwi-ng': 'kiwi',
-  debootstrap: 'debootstrap',
-  mksquashfs: 'squashfs-tools',
-  du: 'coreutils',
-  ...SANDBOX_PROGRAMS,
+/** What is done in sandboxes. */
+export type BuildKind = 'kiwi-ng' | 'packer' | 'customize';
+
+const PACKAGING_PROGRAMS: Readonly<Record<string, string>> = { mksquashfs: 'squashfs-tools', du: 'coreutils' };
+
+/** The same for each kind of build. Recipes of Packer need what their builders need, too (qemu: qemu-system-x86, qemu-utils). */
+const BUILD_PROGRAMS: Readonly<Record<BuildKind, Readonly<Record<string, string>>>> = {
+  'kiwi-ng': { 'kiwi-ng': 'kiwi', debootstrap: 'debootstrap', ...PACKAGING_PROGRAMS, ...SANDBOX_PROGRAMS },
+  packer: { packer: 'packer', ...PACKAGING_PROGRAMS, ...SANDBOX_PROGRAMS },
+  customize: {
+    unsquashfs: 'squashfs-tools',
+    sshd: 'openssh-server',
+    'ssh-keygen': 'openssh-client',
+    ...PACKAGING_PROGRAMS,
+    ...SANDBOX_PROGRAMS,
+  },
+};
+
+const PURPOSES: Readonly<Record<BuildKind, string>> = {
+  'kiwi-ng': 'kiwi-ng builds need',
+  packer: 'Packer builds need',
+  customize: 'customizing images needs',
 };
 
 const TUN = '/dev/net/tun';
+/** Where the kernel tells which foreign programs it can run. */
+const BINFMT = '/proc/sys/fs/binfmt_misc';
 
 export function isRoot(): boolean {
   return process.getuid!() === 0;
 }
 
-/** Why kiwi-ng builds cannot run here, in one sentence with its remedy; undefined: they can. */
-export async function kiwiProblem(): Promise<string | undefined> {
-  if (process.platform !== 'linux') return `kiwi-ng builds run on Linux only, this is ${process.platform}`;
-  const { missing, packages } = await missingPrograms(KIWI_PROGRAMS);
+/** Why builds of a kind cannot run here, in one sentence with its remedy; undefined: they can. */
+export async function buildProblem(kind: BuildKind): Promise<string | undefined> {
+  const purpose = PURPOSES[kind];
+  if (process.platform !== 'linux') return `${purpose} Linux, this is ${process.platform}`;
+  const { missing, packages } = await missingPrograms(BUILD_PROGRAMS[kind]);
+  // Templates of recipes are rendered with them.
   if (
+    kind !== 'customize' &&
     !missing.includes('python3') &&
     (await outcome('/usr/bin/python3', ['-c', 'import jinja2, yaml'])) !== undefined
   ) {
     missing.push('jinja2 and yaml for Python');
     packages.add('python3-jinja2').add('python3-yaml');
   }
-  return missing.length > 0
-    ? toInstall('kiwi-ng builds need', missing, packages)
-    : sandboxProblem('kiwi-ng builds need');
+  return missing.length > 0 ? toInstall(purpose, missing, packages) : sandboxProblem(purpose);
+}
+
+/** Why programs of an architecture cannot run here, as `buildProblem`. */
+export async function archProblem(arch: 'x86_64' | 'aarch64'): Promise<string | undefined> {
+  const here = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string];
+  if (arch === here) return undefined;
+  const handler = await readFile(`${BINFMT}/qemu-${arch}`, 'utf8').catch(() => '');
+  // With F the kernel keeps the emulator open, so that it is there in sandboxes and image roots that do not have it.
+  if (/^enabled$/m.test(handler) && /^flags: .*F/m.test(handler)) return undefined;
+  const why =
+    handler === '' ? 'no emulator for it is registered' : 'the emulator for it is not enabled with the flag F';
+  return `this worker runs programs for ${here ?? process.arch}, and ${why} (Debian packages qemu-user-static binfmt-support)`;
 }
 
 /** Why imports can be neither unpacked nor converted here, as `kiwiProblem`. */

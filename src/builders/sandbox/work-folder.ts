@@ -117,6 +117,13 @@ export async function sweepWorkFolders(buildsDir: string): Promise<string[]> {
   return removed;
 }
 
+/** Removes the folder of one execution whose process has ended, if there is one. */
+export async function removeWorkFolder(buildsDir: string, jobId: string, attempt: number): Promise<void> {
+  const path = join(buildsDir, `${jobId}-${attempt}`);
+  const owner = await readOwner(path);
+  if (owner && !(await isAlive(path, owner))) await removeExecution(path, owner.token);
+}
+
 async function readOwner(path: string): Promise<Ownership | undefined> {
   try {
     return JSON.parse(await readFile(join(path, 'owner.json'), 'utf8')) as Ownership;

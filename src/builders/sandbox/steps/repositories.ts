@@ -1,0 +1,73 @@
+/** Asks package repositories. */
+export const REPOSITORIES = String.raw`
+def repositories():
+    """Every package source that is reached over a network, with the addresses that prove it is there."""
+    try:
+        description = xml.etree.ElementTree.parse(RECIPE + '/config.xml').getroot()
+    except (xml.etree.ElementTree.ParseError, ValueError, LookupError) as error:
+        raise Problem('recipe.invalid', 'config.xml is not well-formed XML: %s' % error)
+    found, network = [], False
+    for repository in description.iter('repository'):
+        for source in repository.findall('source'):
+            path = (source.get('path') or '').strip()
+            scheme = path.split(':', 1)[0].lower() if ':' in path else ''
+            network = network or scheme not in ('', 'file', 'dir', 'this', 'iso')
+            if scheme not in ('http', 'https'):
+                continue
+            base, kind = path.rstrip('/'), repository.get('type')
+            if kind == 'apt-deb':
+                suite = repository.get('distribution')
+                folder = base + '/dists/' + suite if suite else base
+                probes = [folder + '/InRelease', folder + '/Release']
+            elif kind == 'rpm-dir':
+                probes = [path]
+            else:
+                probes = [base + '/repodata/repomd.xml']
+            found.append({'path': path, 'probes': probes})
+    return {'repositories': found, 'network': network}
+
+
+def answers(probe, timeout):
+    request = urllib.request.Request(probe, method='HEAD', headers={'User-Agent': 'Kiln'})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout):
+            return None
+    except urllib.error.HTTPError as error:
+        return 'HTTP status %d' % error.code
+    except urllib.error.URLError as error:
+        return str(error.reason)
+    except Exception as error:
+        return str(error) or type(error).__name__
+
+
+def wait_for_repositories(order):
+    deadline = time.monotonic() + order['giveUpSeconds']
+    waiting, why = list(order['repositories']), {}
+    while True:
+        for repository in list(waiting):
+            for probe in repository['probes']:
+                fault = answers(probe, order['answerSeconds'])
+                if fault is None:
+                    log('Repository %s is there' % repository['path'])
+                    waiting.remove(repository)
+                    break
+                why[repository['path']] = '%s: %s' % (probe, fault)
+        if not waiting:
+            return {}
+        if time.monotonic() + order['roundSeconds'] > deadline:
+            break
+        for repository in waiting:
+            log('Waiting for repository %s (%s)' % (repository['path'], why[repository['path']]))
+        time.sleep(order['roundSeconds'])
+    first = waiting[0]['path']
+    raise Problem('repository.unreachable', 'Repository %s did not answer within %g seconds (%s)'
+                  % (shown(first), order['giveUpSeconds'], shown(why[first])))
+
+
+def prepare(order):
+    unpack(order)
+    render(order)
+    if order['recipeType'] == 'packer':
+        return {'template': packer_template()}
+    return repositories()
+`;
