@@ -24,6 +24,8 @@ packages=(
   apt-utils
   # Shells into images, and keys for them
   openssh-server openssh-client
+  # Recipes of Packer, and programs of other architectures
+  packer qemu-user-static binfmt-support
   # Booting what was built
   qemu-system-x86 qemu-utils
   # Redis as the carrier of the queues

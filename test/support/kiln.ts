@@ -35,6 +35,8 @@ export interface KilnOptions {
   readonly bootstrap?: object;
   /** Share the database, data folder and address of another one: a second process of the same Kiln. */
   readonly beside?: RunningKiln;
+  /** Where the API listens; default: a free port. */
+  readonly port?: number;
 }
 
 /** A Kiln of the compiled build, in a process of its own. */
@@ -65,7 +67,7 @@ export async function startKiln(options: KilnOptions = {}): Promise<RunningKiln>
   const dataDir = options.beside?.dataDir ?? (await mkdtemp(join(tmpdir(), 'kiln-test-')));
   const bootstrapFile = join(dataDir, 'bootstrap.yaml');
   if (!options.beside) await writeFile(bootstrapFile, stringify(options.bootstrap ?? STANDARD_BOOTSTRAP));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const url = options.env?.KILN_ROLE === 'worker' ? (options.beside?.url ?? '') : `http://127.0.0.1:${port}`;
   const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
     env: {

@@ -11,13 +11,15 @@ import { findProgram } from './programs.js';
 /** A Redis of a test file's own; keeps nothing on disk. */
 export interface TestRedis {
   readonly url: string;
+  /** Kills it, with all that it holds, and starts an empty one in its place. */
+  restart(): Promise<TestRedis>;
   stop(): Promise<void>;
 }
 
 /** Needs `redis-server`; see `describeWith`. */
-export async function startRedis(): Promise<TestRedis> {
+export async function startRedis(port?: number): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'kiln-redis-'));
-  const port = await freePort();
+  port ??= await freePort();
   const options = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
   const server = spawn(findProgram('redis-server')!, options, { stdio: 'ignore' });
   const exited = once(server, 'exit');
@@ -26,12 +28,17 @@ export async function startRedis(): Promise<TestRedis> {
   probe.on('error', () => undefined);
   await eventually(async () => (await probe.ping()) === 'PONG');
   probe.disconnect();
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    server.kill(signal);
+    await exited;
+    await rm(folder, { recursive: true, force: true });
+  };
   return {
     url,
-    stop: async () => {
-      server.kill('SIGTERM');
-      await exited;
-      await rm(folder, { recursive: true, force: true });
+    restart: async () => {
+      await end('SIGKILL');
+      return startRedis(port);
     },
+    stop: () => end('SIGTERM'),
   };
 }

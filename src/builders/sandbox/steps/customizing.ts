@@ -6,7 +6,7 @@ FLAGS = ('failed', 'complete')
 
 def unpack_image(order):
     """Device nodes cannot be made in here, and are not missed: whoever boots an image mounts devtmpfs."""
-    program = subprocess.Popen(['unsquashfs', '-no-progress', '-d', ROOT, '/archive'],
+    program = subprocess.Popen(['unsquashfs', '-no-progress', '-quiet', '-d', ROOT, '/archive'],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     lines, full = collections.deque(maxlen=20), False
     for line in program.stdout:
@@ -21,7 +21,8 @@ def unpack_image(order):
     if status not in (0, 2) or not os.path.isdir(ROOT) or os.path.islink(ROOT):
         raise Problem('image.invalid', 'The root file system of the image is no whole squashfs (%s)'
                       % (shown(lines[-1]) if lines else 'status %d' % status))
-    log('\n'.join(lines))
+    if lines:
+        log('\n'.join(lines))
     os.mkdir(KEPT, 0o700)
     return {}
 
