@@ -21,6 +21,7 @@ import { AddImagePins1796300000000 } from './1796300000000-add-image-pins.js';
 import { CreateProvisioning1796300001000 } from './1796300001000-create-provisioning.js';
 import { AddJobShells1796500000000 } from './1796500000000-add-job-shells.js';
 import { CreateRemoteNodes1796600000000 } from './1796600000000-create-remote-nodes.js';
+import { AddBuilderCredentials1796700000000 } from './1796700000000-add-builder-credentials.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -47,4 +48,5 @@ export const MIGRATIONS = [
   CreateProvisioning1796300001000,
   AddJobShells1796500000000,
   CreateRemoteNodes1796600000000,
+  AddBuilderCredentials1796700000000,
 ];

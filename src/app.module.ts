@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { ArtifactsFaceModule } from './apis/artifacts/artifacts-face.module.js';
+import { BuilderFaceModule } from './apis/builder/builder-face.module.js';
 import { ForemanFaceModule } from './apis/foreman/foreman.module.js';
 import { GlanceFaceModule } from './apis/glance/glance.module.js';
 import { IdentityFaceModule } from './apis/identity/identity-face.module.js';
@@ -74,6 +75,7 @@ function faces(foundations: Foundations) {
     ParallelClusterFaceModule,
     ForemanFaceModule,
     ArtifactsFaceModule,
+    BuilderFaceModule,
   ];
 }
 

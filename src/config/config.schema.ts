@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { parseExecutors } from './executor-rules.js';
 
 /**
  * The whole list of settings. `loadConfig` reads them once per process; nothing else looks at the environment.
@@ -253,6 +254,27 @@ function parseStore(entry: unknown, index: number): StoreConfig {
     forcePathStyle: store.forcePathStyle !== false,
   };
 }
+
+/** The command line that a path is appended to. */
+function parseCommand(value: string): string[] {
+  let words: unknown;
+  try {
+    words = JSON.parse(value);
+  } catch {
+    words = undefined;
+  }
+  if (!Array.isArray(words) || words.length === 0 || !words.every((word) => typeof word === 'string' && word !== '')) {
+    throw new Error('must be a JSON list of texts');
+  }
+  return words as string[];
+}
+
+const labelValue = (value: string): string => {
+  if (!/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/.test(value)) {
+    throw new Error('must be a label value of Kubernetes: letters, digits, -, _ and . within, 63 characters at most');
+  }
+  return value;
+};
 
 const setting = <T>(
   name: `KILN_${string}`,
@@ -603,6 +625,85 @@ export const SETTINGS = {
     'KILN_BUILD_MEMORY_BYTES',
     integer(2 ** 20, Number.MAX_SAFE_INTEGER),
     'Address space in bytes that one process of a build may use; unset: no limit.',
+  ),
+  buildsRunning: setting(
+    'KILN_BUILDS_RUNNING',
+    integer(1, 100_000),
+    'Builds that run at once over all workers and executors; unset: as many as the workers take.',
+  ),
+  executors: setting(
+    'KILN_EXECUTORS',
+    parseExecutors,
+    'JSON list of rules that say where builds run, by arch and maxSizeGib; the first that fits decides: [{"executor": "kubernetes", "arch": "x86_64"}, {"executor": "local"}].',
+    '[{"executor": "local"}]',
+  ),
+  kubernetesKubeconfig: setting(
+    'KILN_KUBERNETES_KUBECONFIG',
+    text,
+    'Path of the kubeconfig to reach the cluster with; unset: the service account of the pod that the worker runs in.',
+  ),
+  kubernetesInstance: setting(
+    'KILN_KUBERNETES_INSTANCE',
+    labelValue,
+    'Name that tells the objects of this Kiln from those of another one in the same namespace.',
+    'kiln',
+  ),
+  kubernetesImage: setting('KILN_KUBERNETES_IMAGE', text, 'Container image of the builder.', 'kiln:local'),
+  kubernetesCommand: setting(
+    'KILN_KUBERNETES_COMMAND',
+    parseCommand,
+    'JSON list: the command that starts the builder program in that image.',
+    '["node", "/app/dist/src/builders/program/main.js"]',
+  ),
+  kubernetesPullPolicy: setting(
+    'KILN_KUBERNETES_PULL_POLICY',
+    oneOf('Always', 'IfNotPresent', 'Never'),
+    'When nodes fetch that image: Always, IfNotPresent or Never.',
+    'IfNotPresent',
+  ),
+  kubernetesPullSecret: setting(
+    'KILN_KUBERNETES_PULL_SECRET',
+    text,
+    'Secret of the namespace with the credentials of the registry.',
+  ),
+  kubernetesApiUrl: setting(
+    'KILN_KUBERNETES_API_URL',
+    url('http:', 'https:'),
+    'Address under which the pods of builds reach the API. Default: KILN_PUBLIC_URL.',
+  ),
+  kubernetesServiceType: setting(
+    'KILN_KUBERNETES_SERVICE_TYPE',
+    oneOf('LoadBalancer', 'NodePort', 'ClusterIP'),
+    'Type of the Services that lead to job shells.',
+    'LoadBalancer',
+  ),
+  kubernetesAddressPool: setting(
+    'KILN_KUBERNETES_ADDRESS_POOL',
+    text,
+    'Address pool that Services of the type LoadBalancer ask for.',
+    'customer-management',
+  ),
+  kubernetesShellHost: setting(
+    'KILN_KUBERNETES_SHELL_HOST',
+    text,
+    'Host that users reach Services of the type NodePort at; unset: the node that the pod is on.',
+  ),
+  kubernetesWorkVolume: setting(
+    'KILN_KUBERNETES_WORK_VOLUME',
+    oneOf('claim', 'ephemeral'),
+    'Where builds work: on a PersistentVolumeClaim of their own, or on the ephemeral storage of the node.',
+    'claim',
+  ),
+  kubernetesStorageClass: setting(
+    'KILN_KUBERNETES_STORAGE_CLASS',
+    text,
+    'Storage class of those claims; unset: the default of the cluster.',
+  ),
+  kubernetesStartTimeout: setting(
+    'KILN_KUBERNETES_START_TIMEOUT',
+    parseDuration,
+    'How long a pod may wait for a node, its volume or its image before the job fails.',
+    '10m',
   ),
   egressAllow: setting(
     'KILN_EGRESS_ALLOW',

@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type EgressOpening, SETTINGS, type Setting, type StoreConfig } from './config.schema.js';
+import type { ExecutorRule } from './executor-rules.js';
+
+export type { ExecutorRule };
 
 type Parsed = {
   [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T | undefined : never;
@@ -41,6 +44,23 @@ export interface KeystoneConfig {
   readonly userDomain: string;
   readonly projectDomain: string;
   readonly cacheMs: number;
+}
+
+/** The cluster that builds run in, and how their objects look. */
+export interface KubernetesConfig {
+  readonly kubeconfig: string | undefined;
+  readonly instance: string;
+  readonly image: string;
+  readonly command: readonly string[];
+  readonly pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly pullSecret: string | undefined;
+  readonly apiUrl: string | undefined;
+  readonly serviceType: 'LoadBalancer' | 'NodePort' | 'ClusterIP';
+  readonly addressPool: string | undefined;
+  readonly shellHost: string | undefined;
+  readonly workVolume: 'claim' | 'ephemeral';
+  readonly storageClass: string | undefined;
+  readonly startTimeoutMs: number;
 }
 
 /** Every setting in force, frozen. Injected; nothing else reads the environment. */
@@ -125,6 +145,9 @@ export class Config {
     readonly compressionLevel: number;
     readonly memoryBytes: number | undefined;
     readonly leaseMs: number;
+    /** Over all workers; undefined: no limit. */
+    readonly runningMax: number | undefined;
+    readonly executors: readonly ExecutorRule[];
   };
   /** Shells of jobs that run on this machine. */
   readonly shells: {
@@ -133,6 +156,7 @@ export class Config {
     readonly ports: readonly [number, number];
     readonly timeoutMs: number;
   };
+  readonly kubernetes: KubernetesConfig;
 
   constructor(parsed: Parsed) {
     this.role = parsed.role!;
@@ -215,6 +239,23 @@ export class Config {
       compressionLevel: parsed.buildCompressionLevel!,
       memoryBytes: parsed.buildMemoryBytes,
       leaseMs: parsed.jobLease!,
+      runningMax: parsed.buildsRunning,
+      executors: parsed.executors!,
+    };
+    this.kubernetes = {
+      kubeconfig: parsed.kubernetesKubeconfig === undefined ? undefined : resolve(parsed.kubernetesKubeconfig),
+      instance: parsed.kubernetesInstance!,
+      image: parsed.kubernetesImage!,
+      command: parsed.kubernetesCommand!,
+      pullPolicy: parsed.kubernetesPullPolicy!,
+      pullSecret: parsed.kubernetesPullSecret,
+      apiUrl: parsed.kubernetesApiUrl ?? parsed.publicUrl,
+      serviceType: parsed.kubernetesServiceType!,
+      addressPool: parsed.kubernetesAddressPool,
+      shellHost: parsed.kubernetesShellHost,
+      workVolume: parsed.kubernetesWorkVolume!,
+      storageClass: parsed.kubernetesStorageClass,
+      startTimeoutMs: parsed.kubernetesStartTimeout!,
     };
     const shellBind = parsed.shellBind ?? bindOfShells(this);
     this.shells = {
@@ -273,6 +314,14 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): L
   const stores = (parsed.stores ?? []) as readonly StoreConfig[];
   if (parsed.imageLocations === 'shown' && stores.some((store) => store.id === 'http')) {
     problems.push('KILN_STORES: the id http is that of the web when KILN_IMAGE_LOCATIONS is shown');
+  }
+  const rules = (parsed.executors ?? []) as readonly ExecutorRule[];
+  if (
+    rules.some(({ executor }) => executor === 'kubernetes') &&
+    parsed.kubernetesApiUrl === undefined &&
+    parsed.publicUrl === undefined
+  ) {
+    problems.push('KILN_KUBERNETES_API_URL: must be set (or KILN_PUBLIC_URL) when KILN_EXECUTORS names kubernetes');
   }
   if (parsed.keystoneUrl !== undefined) {
     for (const key of ['keystoneUsername', 'keystonePassword', 'keystoneProject'] as const) {

@@ -49,6 +49,8 @@ export function anOrder(changes: Partial<BuildOrder> = {}): BuildOrder {
     requireDkms: false,
     enableDebug: false,
     sourceSizeBytes: 2 ** 30,
+    buildEnvSizeGib: 15,
+    memoryGib: 8,
     shell: null,
     scripts: null,
     ...changes,

@@ -109,6 +109,14 @@ export class ArtifactsService {
   }
 
   /**
+   * An address at which whoever has it may read the file for a while, straight from its store; null: that store has no
+   * such addresses.
+   */
+  presign({ storeId, objectKey }: Pick<StoredFile, 'storeId' | 'objectKey'>, seconds: number): Promise<string | null> {
+    return this.stores.get(storeId).presign(objectKey, seconds);
+  }
+
+  /**
    * Notes that something living refers to the file, and charges the file's project if it is not charged yet.
    * @throws StoredFileNotFoundError it is gone
    * @throws LimitExceededError it costs nothing so far, and there is no room

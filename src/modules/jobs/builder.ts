@@ -28,6 +28,9 @@ export interface BuildOrder {
   readonly enableDebug: boolean;
   /** Expected size of the source in bytes, from its stored file. */
   readonly sourceSizeBytes: number;
+  /** Room that was asked for, and memory. */
+  readonly buildEnvSizeGib: number;
+  readonly memoryGib: number;
   /** For the person who customises, or who looks into a build that failed; null: nobody comes in. */
   readonly shell: ShellOrder | null;
   /** What customises instead of a person; null: nothing does. */
@@ -70,7 +73,8 @@ export interface BuildReporter {
   percent(percent: number): void;
   /** Whole or partial log text, in order. Buffered by the callee. */
   log(text: string): void;
-  shell(state: ShellState): Promise<void>;
+  /** What is left out stays as it was told before. */
+  shell(state: Partial<ShellState>): Promise<void>;
   /**
    * Stores a file of the result.
    * @returns its id, which the result names
@@ -134,6 +138,13 @@ export const BUILD_FAILURE_CODES = [
   'executor.lost',
   'limit.exceeded',
   'user.failed',
+  'executor.evicted',
+  'executor.unschedulable',
+  'executor.out_of_memory',
+  'executor.image_pull_failed',
+  'executor.node_lost',
+  'executor.deleted',
+  'executor.failed',
   'user.cancelled',
 ] as const;
 export type BuildFailureCode = (typeof BUILD_FAILURE_CODES)[number];

@@ -1,4 +1,6 @@
 export * from './builder.js';
+export { type BuilderAccess, RemoteBuilds, type RemoteExecution } from './builds/remote-builds.js';
+export type { ProgressReport } from './execution/execution-progress.js';
 export { JobRunner, MOST_ATTEMPTS } from './execution/job-runner.js';
 export { type AwaitedDigest, HASH_ALGORITHMS, type HashAlgorithm, hashOrderOf } from './imports/hash-order.js';
 export { type ImportOrder, type ImportSourceOrder, orderOf } from './imports/import-order.js';
@@ -30,6 +32,7 @@ export {
 } from './job-state.js';
 export { Job, type SshContainer, type TemplatePair } from './job.entity.js';
 export {
+  BuilderCredentialError,
   JobEndedError,
   JobKeyError,
   JobMarkerError,

@@ -3,14 +3,12 @@ import { EventDispatcher } from '../../platform/events/event-dispatcher.js';
 import { TaskQueue } from '../../platform/queue/task-queue.js';
 import { Ledger } from '../tenancy/index.js';
 import { JobExecutionsRepository, type QueuedJob } from './execution/job-executions.repository.js';
-import type { JobType } from './job-state.js';
+import { BUILDS, type JobType } from './job-state.js';
 
 /** Carries ids of jobs to build. */
 export const BUILDS_QUEUE = 'builds';
 /** Carries ids of jobs that move bytes, which must not wait for builds that take an hour. */
 export const TRANSFERS_QUEUE = 'transfers';
-
-const BUILDS: ReadonlySet<JobType> = new Set<JobType>(['create', 'customize']);
 
 /** How many lost tasks one look finds; the oldest first, so that later looks find the rest in order. */
 const AT_ONCE = 100;

@@ -2,6 +2,7 @@ import {
   ConflictError,
   InvalidError,
   NotFoundError,
+  UnauthenticatedError,
   UnavailableError,
   UnprocessableError,
 } from '../../common/errors.js';
@@ -62,6 +63,14 @@ export class LeaseLostError extends ConflictError {
   override readonly code = 'jobs.lease_lost';
   constructor(jobId: string, reason = 'another worker has it, or it was ended') {
     super(`This execution of job ${jobId} no longer holds it: ${reason}`, { jobId });
+  }
+}
+
+/** A builder program elsewhere shows no credential, or one whose execution has ended, or no longer holds its job. */
+export class BuilderCredentialError extends UnauthenticatedError {
+  override readonly code = 'jobs.builder_credential';
+  constructor() {
+    super('This is not (or no longer) the credential of an execution of that job');
   }
 }
 

@@ -10,6 +10,9 @@ import { RecipesModule } from '../recipes/index.js';
 import { TenancyModule } from '../tenancy/index.js';
 import { BuildWork } from './builds/build-work.js';
 import { ScriptSources } from './builds/script-sources.js';
+import { RemoteBuilds } from './builds/remote-builds.js';
+import { RemoteBuildsRepository } from './builds/remote-builds.repository.js';
+import { ExecutionProgress } from './execution/execution-progress.js';
 import { JobExecutionsRepository } from './execution/job-executions.repository.js';
 import { JobRunner } from './execution/job-runner.js';
 import { type JobWork, JobWorks } from './execution/job-work.js';
@@ -33,7 +36,7 @@ import { JobsService } from './jobs.service.js';
 /** What jobs of every type do. */
 const WORKS = [BuildWork, ImportWork, HashWork];
 
-const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSignals];
+const INTERNALS = [JobEndings, JobExecutionsRepository, ExecutionProgress, JobLogsRepository, JobSignals];
 
 /** What users do with jobs. Needs no builder. */
 @Module({
@@ -56,9 +59,11 @@ const INTERNALS = [JobEndings, JobExecutionsRepository, JobLogsRepository, JobSi
     ImportsService,
     TasksService,
     TasksRepository,
+    RemoteBuilds,
+    RemoteBuildsRepository,
   ],
   // The internals only for the module below.
-  exports: [...INTERNALS, JobsService, JobLogsService, JobQueue, ImportsService, TasksService],
+  exports: [...INTERNALS, JobsService, JobLogsService, JobQueue, ImportsService, TasksService, RemoteBuilds],
 })
 export class JobsModule {
   constructor(config: Config, health: HealthChecks) {

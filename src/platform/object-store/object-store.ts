@@ -79,6 +79,14 @@ export abstract class ObjectStore {
   /** Removes what interrupted writes left behind (temporary files, unfinished multipart uploads) older than `ageMs`. */
   abstract removeAbandoned(ageMs: number): Promise<number>;
 
+  /**
+   * An address at which whoever has it may read one object for a while, without any credential; null: the store cannot
+   * make one. It is a secret.
+   */
+  async presign(_key: string, _seconds: number): Promise<string | null> {
+    return null;
+  }
+
   /** Rejects with `UnavailableError` if the store cannot be used now. */
   abstract check(): Promise<void>;
 

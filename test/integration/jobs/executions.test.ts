@@ -259,6 +259,31 @@ describe('running a job', () => {
     expect((await app.jobs.get(actor, FACE, second.id)).status).toBe('succeeded');
   });
 
+  it('keeps a build queued while all workers together run as many as they may', async () => {
+    const { gate, release } = held();
+    const env = { KILN_BUILDS_RUNNING: '2' };
+    const [one, other] = [
+      await world.worker({ env, script: async () => gate.then(() => aResult()) }),
+      await world.worker({ env, script: async () => gate.then(() => aResult()) }),
+    ];
+    const actors = [await world.member(one), await world.member(one), await world.member(one)];
+    const jobs = await Promise.all(actors.map((actor) => world.job(one, actor)));
+
+    const runs = jobs.map((job, at) => (at % 2 === 0 ? one : other).runner.run(job.id));
+    await eventually(() => one.builder.builds.length + other.builder.builds.length === 2);
+    const statuses = await eventually(async () => {
+      const found = await Promise.all(jobs.map((job, at) => one.jobs.get(actors[at]!, FACE, job.id)));
+      return found.some(({ status }) => status === 'queued') && found.map(({ status }) => status).sort();
+    });
+    release();
+    await Promise.all(runs);
+    await Promise.all(jobs.map((job) => one.runner.run(job.id)));
+
+    expect(statuses).toEqual(['queued', 'running', 'running']);
+    const ended = await Promise.all(jobs.map((job, at) => one.jobs.get(actors[at]!, FACE, job.id)));
+    expect(ended.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'succeeded']);
+  });
+
   it('refuses a job beyond the limit of queued ones', async () => {
     const app = await world.worker();
     const actor = await world.member(app, { queued_jobs: 1 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Transform, type Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import { ArtifactsService, type CompleteFile, FileTooLargeError } from '../../artifacts/index.js';
 import { type BuiltArtifact, type BuiltImage, BuiltImagesService } from '../../images/index.js';
@@ -67,7 +68,7 @@ export class BuildWork extends JobWork {
 
   private async keep(run: JobRun, { files }: BuildResult, source: BuildSource): Promise<void> {
     const artifacts = await this.filesOf(run, files);
-    const image = imageOf(run.job, artifacts, source.sha256);
+    const image = imageOf(run.job, artifacts, run.job.recipeId === null ? null : await source.digest());
     const manifest = await this.builtImages.storeManifest(image);
     try {
       await run.succeed(async () => ({ resultantImageId: await this.builtImages.register(image, manifest) }));
@@ -132,6 +133,8 @@ function orderOf(job: Job, source: CompleteFile, scripts: ScriptsOrder | null): 
     requireDkms: job.requireDkms,
     enableDebug: job.enableDebug,
     sourceSizeBytes: source.sizeBytes,
+    buildEnvSizeGib: job.buildEnvSizeGib!,
+    memoryGib: job.memoryGib!,
     shell: opens ? { ...container, authorizedKey: job.publicKey! } : null,
     scripts,
   };
@@ -156,8 +159,14 @@ function imageOf(job: Job, artifacts: readonly BuiltArtifact[], sourceSha256: st
 class BuildSource {
   constructor(
     private readonly opened: () => Promise<Readable>,
-    public sha256: string | null,
+    private sha256: string | null,
   ) {}
+
+  /** Of the bytes that were built from; where a builder elsewhere read them, they are read once more. */
+  async digest(): Promise<string> {
+    if (this.sha256 === null) await finished((await this.open()).resume());
+    return this.sha256!;
+  }
 
   async open(): Promise<Readable> {
     const body = await this.opened();

@@ -1,9 +1,7 @@
-import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
-import { Outbox } from '../../../platform/events/outbox.js';
 import type { BuildPhase, ShellState } from '../builder.js';
 import type { Job } from '../job.entity.js';
-import type { ActivePhase } from '../job-state.js';
-import type { Execution, JobExecutionsRepository } from './job-executions.repository.js';
+import type { ExecutionProgress } from './execution-progress.js';
+import type { Execution } from './job-executions.repository.js';
 import type { JobLogWriter } from './job-log-writer.js';
 
 const PROGRESS_MS = 1_000;
@@ -21,9 +19,7 @@ export class ExecutionReporter {
   constructor(
     private readonly job: Job,
     private readonly execution: Execution,
-    private readonly executions: JobExecutionsRepository,
-    private readonly outbox: Outbox,
-    private readonly uow: UnitOfWork,
+    private readonly writes: ExecutionProgress,
     private readonly writer: JobLogWriter,
     private readonly onFailure: (error: unknown) => void,
   ) {}
@@ -32,19 +28,7 @@ export class ExecutionReporter {
     // A percentage belongs to the phase it was told in.
     this.stop();
     this.latest = null;
-    const { id, projectId, jobType } = this.job;
-    const next = toPhase(phase, jobType);
-    await this.uow.run(async () => {
-      await this.executions.setPhase(this.execution, next);
-      await this.outbox.record({
-        kind: 'job.phase_changed',
-        noun: 'job',
-        nounId: id,
-        projectId,
-        actorId: null,
-        data: { phase: next },
-      });
-    });
+    await this.writes.phase(this.job, this.execution, phase);
   }
 
   percent(percent: number): void {
@@ -59,8 +43,8 @@ export class ExecutionReporter {
     this.timer ??= setTimeout(() => void this.writeProgress(), PROGRESS_MS);
   }
 
-  shell(state: ShellState): Promise<void> {
-    return this.executions.setShell(this.execution, state);
+  shell(state: Partial<ShellState>): Promise<void> {
+    return this.writes.shell(this.execution, state);
   }
 
   log(text: string): void {
@@ -76,14 +60,9 @@ export class ExecutionReporter {
     this.timer = null;
     if (this.latest === null) return;
     try {
-      await this.executions.setProgress(this.execution, this.latest.percent, this.latest.message);
+      await this.writes.progress(this.execution, this.latest.percent, this.latest.message);
     } catch (error) {
       this.onFailure(error);
     }
   }
-}
-
-function toPhase(phase: BuildPhase, jobType: string): ActivePhase {
-  if (phase !== 'fetching') return phase;
-  return jobType === 'create' ? 'fetching_recipe' : 'fetching_image';
 }

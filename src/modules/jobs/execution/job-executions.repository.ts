@@ -12,6 +12,9 @@ export interface Execution {
   readonly fencingNumber: number;
 }
 
+/** Whoever counts running jobs in order to start one holds it; the number means nothing. */
+const RUNNING_LOCK = 7_215_330_541;
+
 /** A job that waits for a worker. */
 export type QueuedJob = Pick<Job, 'id' | 'jobType'>;
 
@@ -33,6 +36,20 @@ export class JobExecutionsRepository {
       [jobId],
       'jobs-lock-startable',
     );
+  }
+
+  /**
+   * Counts running jobs of some types, up to `most`, in a transaction that may start one more: others that would wait.
+   */
+  async countRunning(jobTypes: readonly JobType[], most: number): Promise<number> {
+    await this.database.query(`SELECT pg_advisory_xact_lock(${RUNNING_LOCK})`);
+    const [row] = await this.database.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM (
+         SELECT 1 FROM jobs WHERE status = 'running' AND job_type = ANY ($1::text[]) LIMIT $2) running`,
+      [jobTypes, most],
+      'jobs-count-running',
+    );
+    return row!.count;
   }
 
   /** Gives a locked job to a new execution. */
@@ -75,9 +92,14 @@ export class JobExecutionsRepository {
     return this.write(execution, 'phase = $3, percent = NULL, updated_at = now()', [phase], 'jobs-phase');
   }
 
-  /** @throws LeaseLostError */
-  setShell(execution: Execution, shell: ShellState): Promise<void> {
-    return this.write(execution, 'shell = $3, updated_at = now()', [JSON.stringify(shell)], 'jobs-shell');
+  /** What is left out stays as it was. @throws LeaseLostError */
+  setShell(execution: Execution, shell: Partial<ShellState>): Promise<void> {
+    return this.write(
+      execution,
+      `shell = '{"status": "establishing"}'::jsonb || coalesce(shell, '{}') || $3::jsonb, updated_at = now()`,
+      [JSON.stringify(shell)],
+      'jobs-shell',
+    );
   }
 
   /** @throws LeaseLostError */

@@ -12,10 +12,12 @@ import { Ledger, LimitExceededError } from '../../tenancy/index.js';
 import { JobEndings } from '../job-endings.js';
 import { JobLogsRepository } from '../job-logs.repository.js';
 import { JobSignals } from '../job-signals.js';
+import { BUILDS } from '../job-state.js';
 import type { Job } from '../job.entity.js';
 import { LeaseLostError } from '../jobs.errors.js';
 import type { JobCause } from '../jobs.types.js';
 import { causeOf } from './causes.js';
+import { ExecutionProgress } from './execution-progress.js';
 import { ExecutionReporter } from './execution-reporter.js';
 import { type Execution, JobExecutionsRepository } from './job-executions.repository.js';
 import { JobLogWriter } from './job-log-writer.js';
@@ -50,6 +52,7 @@ export class JobRunner implements BeforeApplicationShutdown {
   constructor(
     private readonly works: JobWorks,
     private readonly executions: JobExecutionsRepository,
+    private readonly progress: ExecutionProgress,
     private readonly logs: JobLogsRepository,
     private readonly endings: JobEndings,
     private readonly signals: JobSignals,
@@ -99,12 +102,19 @@ export class JobRunner implements BeforeApplicationShutdown {
         await this.endings.end(job, { status: 'failed', cause: LOST }, null);
         return null;
       }
-      if (job.status === 'queued' && !(await this.startCounting(job))) return null;
+      if (job.status === 'queued' && !((await this.hasPlace(job)) && (await this.startCounting(job)))) return null;
       const leased = await this.executions.lease(jobId, this.owner, this.config.builds.leaseMs);
       await this.record('job.started', leased, false);
       this.endings.logTransition(job, 'running', `attempt ${leased.attempt}`);
       return leased;
     });
+  }
+
+  /** Whether another build may run at all; one that may not waits until a sweep finds it a place. */
+  private async hasPlace({ jobType }: Job): Promise<boolean> {
+    const { runningMax } = this.config.builds;
+    if (runningMax === undefined || !BUILDS.has(jobType)) return true;
+    return (await this.executions.countRunning([...BUILDS], runningMax)) < runningMax;
   }
 
   /** Whether the project may run another job. */
@@ -131,7 +141,7 @@ export class JobRunner implements BeforeApplicationShutdown {
       const fail = (error: unknown): void => {
         if (error instanceof LeaseLostError) abort.abort(error);
       };
-      const reporter = new ExecutionReporter(job, execution, this.executions, this.outbox, this.uow, writer, fail);
+      const reporter = new ExecutionReporter(job, execution, this.progress, writer, fail);
       const { executions, endings, artifacts, uow } = this;
       const tools = { executions, endings, artifacts, uow };
       await this.settling(new JobRun(job, execution, abort, writer, reporter, tools));

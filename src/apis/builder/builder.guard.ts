@@ -1,0 +1,29 @@
+import { type CanActivate, createParamDecorator, type ExecutionContext, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { type RemoteExecution, RemoteBuilds } from '../../modules/jobs/index.js';
+import { tokenOf } from '../shared/credentials.js';
+import { CredentialRequiredError } from '../shared/request-errors.js';
+
+interface ExecutionRequest extends FastifyRequest {
+  execution: RemoteExecution;
+}
+
+/** The credential of an execution in, the execution out. No user's token is good here. */
+@Injectable()
+export class BuilderGuard implements CanActivate {
+  constructor(private readonly builds: RemoteBuilds) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<ExecutionRequest>();
+    const token = tokenOf(request);
+    if (token === null) throw new CredentialRequiredError();
+    request.execution = await this.builds.authenticate((request.params as { id: string }).id, token);
+    return true;
+  }
+}
+
+/** The execution in whose name the program speaks. */
+export const CurrentExecution = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): RemoteExecution =>
+    context.switchToHttp().getRequest<ExecutionRequest>().execution,
+);
