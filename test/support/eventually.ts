@@ -1,11 +1,11 @@
 /** Waits until a condition holds: resolves with what `probe` returns once it neither throws nor returns false. */
-export async function eventually<T>(probe: () => T | Promise<T>, withinMs = 20_000): Promise<T> {
+export async function eventually<T>(probe: () => T | Promise<T>, withinMs = 20_000): Promise<Exclude<T, false>> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     let failure: unknown = new Error('the condition stayed false');
     try {
       const found = await probe();
-      if (found !== false) return found;
+      if (found !== false) return found as Exclude<T, false>;
     } catch (error) {
       failure = error;
     }

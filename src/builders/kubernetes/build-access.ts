@@ -1,0 +1,28 @@
+import type { Config } from '../../config/config.js';
+import type { BuilderAccess, BuildOrder } from '../../modules/jobs/index.js';
+import { hasShell, type ProgramAccess } from './job-objects.js';
+
+/** Where the program of one execution gets its source, brings its results and tells how far it is. */
+export function accessOf(order: BuildOrder, access: BuilderAccess, config: Config): ProgramAccess {
+  const { timeoutMs, scriptTimeoutMs, diskBytes, outputBytes, memoryBytes, compressionLevel } = config.builds;
+  const shellTimeoutMs = config.shells.timeoutMs;
+  const base = `${config.kubernetes.apiUrl}/builder/jobs/${order.jobId}`;
+  const headers = { authorization: `Bearer ${access.token}` };
+  return {
+    addresses: {
+      source: access.sourceUrl === null ? { url: `${base}/source`, headers } : { url: access.sourceUrl, headers: {} },
+      upload: { url: `${base}/files`, headers },
+      report: { url: `${base}/report`, headers },
+    },
+    limits: {
+      timeoutMs,
+      shellTimeoutMs,
+      scriptTimeoutMs,
+      diskBytes,
+      outputBytes,
+      memoryBytes: memoryBytes ?? null,
+      compressionLevel,
+    },
+    totalSeconds: Math.ceil((timeoutMs + (hasShell(order) ? shellTimeoutMs : 0)) / 1_000),
+  };
+}
