@@ -1,5 +1,6 @@
-# One image, several commands: `node dist/src/main.js` (API, or everything with KILN_ROLE=all) and
-# `node dist/src/worker.js`. docker-compose.yml shows what each needs.
+# One image, several commands: `node dist/src/main.js` (API, or everything with KILN_ROLE=all),
+# `node dist/src/worker.js`, and in the pods of builds `node dist/src/builders/program/main.js`. docker-compose.yml and
+# deploy/helm show what each needs.
 
 FROM node:20-bookworm-slim AS build
 WORKDIR /app
@@ -18,7 +19,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-audit --no-fund
 
 FROM node:20-bookworm-slim
-# What a build host needs; scripts/setup-debian.sh has the same list for a machine.
+# What a build host needs; scripts/setup-debian.sh has the same list for a machine, and deploy/builder-image.sh reads this one.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
       bubblewrap ca-certificates debootstrap gpg gpgv kiwi openssh-client openssh-server python3-jinja2 python3-yaml \
