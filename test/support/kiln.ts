@@ -32,6 +32,8 @@ export const STANDARD_BOOTSTRAP = {
 export interface KilnOptions {
   /** More settings; `KILN_ROLE` and so on. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Settings that name the port, which is chosen here. */
+  readonly envAt?: (port: number) => Readonly<Record<string, string>>;
   readonly bootstrap?: object;
   /** Share the database, data folder and address of another one: a second process of the same Kiln. */
   readonly beside?: RunningKiln;
@@ -80,6 +82,7 @@ export async function startKiln(options: KilnOptions = {}): Promise<RunningKiln>
       KILN_BOOTSTRAP_FILE: bootstrapFile,
       KILN_LOG_LEVEL: 'warn',
       ...options.env,
+      ...options.envAt?.(port),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
