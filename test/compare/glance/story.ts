@@ -1,4 +1,4 @@
-import { Dice } from './dice.js';
+import { Dice } from '../../support/dice.js';
 import { asJson } from './lockstep.js';
 import type { Actor, Answer, Question } from './wire.js';
 
