@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { aBuilder, anOrder, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
 import { BUILD_PROGRAMS } from '../../support/recipes.js';
-import { tar, type TarMember } from '../../support/tar.js';
+import { tar, tarMembers, type TarMember } from '../../support/tar.js';
 
 const CONFIG: TarMember = { name: 'config.xml', content: '<image/>' };
 
@@ -100,6 +100,40 @@ describeWith(BUILD_PROGRAMS, 'Recipe archives', () => {
     const { failure } = await endOf(many, { recipeEntries: 10 });
 
     expect(failure).toMatchObject({ code: 'recipe.invalid', message: expect.stringMatching(/more than 10 entries/) });
+  });
+
+  it('with a million names are refused, however small they are', async () => {
+    // Compressed pieces one after the other are one compressed file.
+    const piece = gzipSync(tarMembers(Array.from({ length: 1000 }, (_, index) => ({ name: `file-${index}` }))));
+    const archive = Buffer.concat(Array.from({ length: 1000 }, () => piece));
+
+    const { failure, folders } = await endOf(archive);
+
+    expect(failure).toMatchObject({
+      code: 'recipe.invalid',
+      message: expect.stringMatching(/more than 100000 entries/),
+    });
+    expect(folders).toEqual([]);
+  }, 120_000);
+
+  it('with a file of nothing but a hole of gibibytes are refused', async () => {
+    const hole: TarMember = { name: 'hole', type: 'S', wholeBytes: 7 * 2 ** 30 };
+
+    const { failure, folders } = await endOf(tar([CONFIG, hole]));
+
+    expect(failure).toMatchObject({ code: 'recipe.invalid', message: expect.stringMatching(/larger than allowed/) });
+    expect(folders).toEqual([]);
+  });
+
+  it('with a name of mebibytes are refused in a message that is short', async () => {
+    const said = ` path=${'n'.repeat(8 * 2 ** 20)}\n`;
+    const long: TarMember = { name: 'x', type: 'x', content: `${said.length + 7}${said}` };
+
+    const { failure, folders } = await endOf(gzipSync(tar([CONFIG, long, { name: 'short', content: 'x' }])));
+
+    expect(failure).toMatchObject({ code: 'recipe.invalid', message: expect.stringMatching(/cannot be unpacked/) });
+    expect(failure!.message.length).toBeLessThan(1000);
+    expect(folders).toEqual([]);
   });
 
   it('larger than registered are not even read to their end', async () => {
