@@ -509,6 +509,14 @@ export const SETTINGS = {
     text,
     'Project for which IMS requests without credentials act as a member; unset: they are refused.',
   ),
+  imsPrefix: setting(
+    'KILN_IMS_PREFIX',
+    (value) => {
+      if (!/^(\/[\w.~-]+)+$/.test(value)) throw new Error('must be a path such as /ims, without a final slash');
+      return value;
+    },
+    'Path at which IMS is served too, beside /apis/ims.',
+  ),
   imsSshSubnet: setting('KILN_IMS_SSH_SUBNET', text, 'Subnet word in the host names of job shells.', 'cmn'),
   imsSshDomain: setting('KILN_IMS_SSH_DOMAIN', text, 'Domain in the host names of job shells.', 'shasta.local'),
   imsNamespace: setting('KILN_IMS_NAMESPACE', text, 'Namespace named in job records.', 'ims'),

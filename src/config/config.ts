@@ -119,6 +119,8 @@ export class Config {
   };
   readonly ims: {
     readonly openProject: string | undefined;
+    /** Where the face is mounted beside its own place. */
+    readonly prefix: string | undefined;
     readonly sshSubnet: string;
     readonly sshDomain: string;
     readonly namespace: string;
@@ -201,6 +203,7 @@ export class Config {
     };
     this.ims = {
       openProject: parsed.imsOpenProject,
+      prefix: parsed.imsPrefix,
       sshSubnet: parsed.imsSshSubnet!,
       sshDomain: parsed.imsSshDomain!,
       namespace: parsed.imsNamespace!,

@@ -23,7 +23,7 @@ export async function artifactsAsS3(kiln: RunningKiln, token: string): Promise<A
       const reply = await fetch(`${kiln.url}/artifacts${new URL(url, 'http://s3').pathname}`, {
         method,
         headers: { 'x-auth-token': token },
-        ...(method === 'PUT' ? { body: Readable.toWeb(request) as ReadableStream, duplex: 'half' } : {}),
+        ...(method === 'PUT' ? { body: Readable.toWeb(request), duplex: 'half' } : {}),
       } as RequestInit);
       // S3 says of a put that it is done, and nothing more.
       response.statusCode = method === 'PUT' && reply.ok ? 200 : reply.status;

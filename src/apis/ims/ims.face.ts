@@ -1,8 +1,11 @@
 import { STATUS_CODES } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import type { KilnError } from '../../common/errors.js';
+import { Config } from '../../config/config.js';
 import { Face, type StatusTable, type WireReply } from '../shared/face.js';
 import { allowHeader, problemReply } from '../shared/problem.js';
+
+const MOUNT = '/apis/ims';
 
 const STATUS = {
   invalid: 400,
@@ -41,11 +44,23 @@ const ROUTE_NOT_FOUND = 'request.route_not_found';
 export class ImsFace extends Face {
   override readonly name = 'ims';
   override readonly title = 'Image Management Service v3 and v2';
-  override readonly mounts = ['/apis/ims'];
+  override readonly mounts: readonly string[];
   override readonly serviceType = 'ims';
   override readonly requestIdHeader = 'x-request-id';
   override readonly statusesOfCodes = Object.values(STATUS_BY_CODE);
   override readonly bodyLimitBytes = 1024 * 1024;
+
+  constructor(private readonly config: Config) {
+    super();
+    const { prefix } = config.ims;
+    this.mounts = prefix === undefined || prefix === MOUNT ? [MOUNT] : [MOUNT, prefix];
+  }
+
+  override rewritePath(path: string): string {
+    const { prefix } = this.config.ims;
+    const below = prefix !== undefined && (path === prefix || path.startsWith(`${prefix}/`));
+    return below ? MOUNT + path.slice(prefix.length) : path;
+  }
 
   override renderError(error: KilnError): WireReply {
     const status = STATUS_BY_CODE[error.code] ?? STATUS[error.kind];

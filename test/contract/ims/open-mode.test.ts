@@ -6,7 +6,7 @@ let kiln: RunningKiln;
 let ims: ImsClient;
 
 beforeAll(async () => {
-  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_IMS_OPEN_PROJECT: 'alpha' } });
+  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_IMS_OPEN_PROJECT: 'alpha', KILN_IMS_PREFIX: '/ims' } });
   ims = new ImsClient(kiln);
 });
 afterAll(() => kiln?.stop());
@@ -39,5 +39,25 @@ describe('a face that is open for a project', () => {
       expect((await ims.send('GET', '/v3/recipes', undefined, undefined, headers)).status).toBe(401);
     }
     expect((await fetch(`${kiln.url}/artifacts/ims/x`)).status).toBe(401);
+  });
+});
+
+describe('a face that is mounted at another path too', () => {
+  it('answers there as at its own', async () => {
+    const at = (path: string) => fetch(`${kiln.url}${path}`);
+    for (const name of ['a', 'b']) {
+      expect((await ims.post('/v3/public-keys', { name, public_key: 'x' })).status).toBe(201);
+    }
+
+    const whole = await at('/ims/public-keys');
+    expect([whole.status, await whole.json()]).toEqual([200, (await ims.get('/public-keys')).body]);
+    const page = await at('/ims/v3/public-keys?limit=1');
+    expect(page.headers.get('link')).toMatch(/^<\/ims\/v3\/public-keys\?limit=1&marker=.+>; rel="next"$/);
+    const missing = await at('/ims/v3/nothing');
+    expect([missing.status, missing.headers.get('content-type')]).toEqual([
+      404,
+      expect.stringContaining('application/problem+json'),
+    ]);
+    expect((await at('/imse/v3/public-keys')).status).toBe(404);
   });
 });
