@@ -328,7 +328,7 @@ export class KubernetesApi {
       hostIP: '127.0.0.1',
     });
     this.patch('pods', pod.metadata.name, { status: { phase: 'Running', ...of({ running: { startedAt: now() } }) } });
-    for (const stream of [child.stdout!, child.stderr!]) {
+    for (const stream of [child.stdout, child.stderr]) {
       let open = '';
       stream.on('data', (chunk: Buffer) => {
         const lines = (open + chunk.toString()).split('\n');

@@ -26,7 +26,7 @@ import {
   selectorOf,
 } from './job-objects.js';
 import { PodExecution } from './pod-execution.js';
-import { type ServiceObject, ShellAddress } from './shell-address.js';
+import { ShellAddress } from './shell-address.js';
 
 /** How often what must go is looked at again. */
 const LOOK_MS = 500;
@@ -160,7 +160,7 @@ export class KubernetesBuilder extends Builder implements OnApplicationShutdown 
     try {
       const service = (await this.createAll(cluster, dependents, signal)).find(({ kind }) => kind === 'Service');
       const made = await this.createJob(cluster, job, dependents, signal);
-      if (service) shell = new ShellAddress(cluster, watch, service as ServiceObject, name, this.config, report);
+      if (service) shell = new ShellAddress(cluster, watch, service, name, this.config, report);
       return await execution.finish(made, signal);
     } finally {
       shell?.stop();

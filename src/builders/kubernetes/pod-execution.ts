@@ -8,7 +8,6 @@ import {
   type BuildResult,
   BUILT_ROLES,
   type BuiltFile,
-  type BuiltRole,
 } from '../../modules/jobs/index.js';
 import type { Cluster, ClusterObject, JobObject } from '../../platform/kubernetes/cluster.js';
 import type { ClusterWatch } from '../../platform/kubernetes/cluster-watch.js';
@@ -236,5 +235,5 @@ function readOutcome(text: string): Fate {
 
 function isBuiltFile(value: unknown): value is BuiltFile {
   const { role, fileId } = (value ?? {}) as { role?: unknown; fileId?: unknown };
-  return (BUILT_ROLES as readonly unknown[]).includes(role as BuiltRole) && typeof fileId === 'string';
+  return (BUILT_ROLES as readonly unknown[]).includes(role) && typeof fileId === 'string';
 }

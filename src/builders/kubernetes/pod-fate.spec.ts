@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { V1Pod, V1PodStatus } from '@kubernetes/client-node';
+import type { V1Pod } from '@kubernetes/client-node';
 import { fateOfGone, fateOfJob, hasFinished, stageOf } from './pod-fate.js';
 
 function aPod(status: object): V1Pod {
   const limits = { memory: '5Gi' };
-  return { spec: { containers: [{ name: 'builder', resources: { limits } }] }, status: status as V1PodStatus };
+  return { spec: { containers: [{ name: 'builder', resources: { limits } }] }, status };
 }
 
 const of = (state: object) => [{ name: 'builder', image: 'kiln:1', imageID: '', ready: false, restartCount: 0, state }];
