@@ -580,6 +580,12 @@ export const SETTINGS = {
     '30',
   ),
   buildConcurrency: setting('KILN_BUILD_CONCURRENCY', integer(1, 64), 'Builds that one worker runs at once.', '2'),
+  customizeConcurrency: setting(
+    'KILN_CUSTOMIZE_CONCURRENCY',
+    integer(1, 256),
+    'Images that are customized at once on one worker, open shells included.',
+    '4',
+  ),
   buildRepos: setting('KILN_BUILD_REPOS', text, 'Folder of package repositories that builds see read-only at /repo.'),
   buildTimeout: setting('KILN_BUILD_TIMEOUT', parseDuration, 'Longest time of one build.', '2h'),
   scriptTimeout: setting(

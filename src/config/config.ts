@@ -138,6 +138,7 @@ export class Config {
   readonly egress: EgressConfig;
   readonly builds: {
     readonly concurrency: number;
+    readonly customizeConcurrency: number;
     readonly reposDir: string | undefined;
     readonly timeoutMs: number;
     readonly scriptTimeoutMs: number;
@@ -233,6 +234,7 @@ export class Config {
     };
     this.builds = {
       concurrency: parsed.buildConcurrency!,
+      customizeConcurrency: parsed.customizeConcurrency!,
       reposDir: parsed.buildRepos === undefined ? undefined : resolve(parsed.buildRepos),
       timeoutMs: parsed.buildTimeout!,
       scriptTimeoutMs: parsed.scriptTimeout!,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../config/config.js';
-import { BUILDS_QUEUE, JobRunner, TRANSFERS_QUEUE } from '../modules/jobs/index.js';
+import { BUILDS_QUEUE, CUSTOMIZE_QUEUE, JobRunner, TRANSFERS_QUEUE } from '../modules/jobs/index.js';
 import { TaskQueue } from '../platform/queue/task-queue.js';
 
 /** Hands ids of jobs from the queues to whoever runs them. */
@@ -15,6 +15,7 @@ export class JobsProcessor {
   start(): void {
     const run = (jobId: string): Promise<void> => this.runner.run(jobId);
     this.queue.process(BUILDS_QUEUE, this.config.builds.concurrency, run);
+    this.queue.process(CUSTOMIZE_QUEUE, this.config.builds.customizeConcurrency, run);
     this.queue.process(TRANSFERS_QUEUE, this.config.imports.concurrency, run);
   }
 }

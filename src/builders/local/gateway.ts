@@ -9,7 +9,6 @@ import {
   BUILD_PHASES,
   type BuildPhase,
   BUILT_ROLES,
-  type BuiltRole,
   type BuildReporter,
   type ShellState,
 } from '../../modules/jobs/index.js';
@@ -113,7 +112,7 @@ export class Gateway {
     const sizeBytes = Number(request.headers['content-length']);
     const known = BUILT_ROLES.find((each) => each === role);
     if (known === undefined || !Number.isSafeInteger(sizeBytes)) return answer(response, 400);
-    const fileId = await this.execution.report.store(known satisfies BuiltRole, sizeBytes, request);
+    const fileId = await this.execution.report.store(known, sizeBytes, request);
     answer(response, 201, { fileId });
   }
 }

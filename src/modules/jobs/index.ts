@@ -16,7 +16,7 @@ export {
 } from './imports/imports.types.js';
 export { TASK_RETENTION_MS, TasksService } from './imports/tasks.service.js';
 export { JobLogsService, type LogEvent } from './job-logs.service.js';
-export { BUILDS_QUEUE, JobQueue, TRANSFERS_QUEUE } from './job-queue.js';
+export { BUILDS_QUEUE, CUSTOMIZE_QUEUE, JobQueue, TRANSFERS_QUEUE } from './job-queue.js';
 export {
   type ActivePhase,
   type FinalStatus,
@@ -38,6 +38,7 @@ export {
   JobMarkerError,
   JobNotFoundError,
   JobObjectMissingError,
+  JobScriptsError,
   JobShellsError,
   JobSourceError,
   LeaseLostError,

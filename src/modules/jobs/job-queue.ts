@@ -3,12 +3,16 @@ import { EventDispatcher } from '../../platform/events/event-dispatcher.js';
 import { TaskQueue } from '../../platform/queue/task-queue.js';
 import { Ledger } from '../tenancy/index.js';
 import { JobExecutionsRepository, type QueuedJob } from './execution/job-executions.repository.js';
-import { BUILDS, type JobType } from './job-state.js';
+import type { JobType } from './job-state.js';
 
 /** Carries ids of jobs to build. */
 export const BUILDS_QUEUE = 'builds';
+/** Carries ids of jobs that change an image: most of their time they wait for people, and builds must not wait for these. */
+export const CUSTOMIZE_QUEUE = 'customize';
 /** Carries ids of jobs that move bytes, which must not wait for builds that take an hour. */
 export const TRANSFERS_QUEUE = 'transfers';
+
+const QUEUES: Partial<Record<JobType, string>> = { create: BUILDS_QUEUE, customize: CUSTOMIZE_QUEUE };
 
 /** How many lost tasks one look finds; the oldest first, so that later looks find the rest in order. */
 const AT_ONCE = 100;
@@ -42,7 +46,7 @@ export class JobQueue implements OnModuleInit {
    *   has perhaps already seen that there is nothing to do
    */
   async enqueue({ id, jobType }: QueuedJob, reason?: string): Promise<void> {
-    const queue = BUILDS.has(jobType) ? BUILDS_QUEUE : TRANSFERS_QUEUE;
+    const queue = QUEUES[jobType] ?? TRANSFERS_QUEUE;
     await this.queue.add(queue, id, reason === undefined ? id : `${id}-${reason}`);
   }
 

@@ -50,6 +50,11 @@ export class JobShellsError extends InvalidError {
   override readonly code = 'jobs.shells';
 }
 
+/** Scripts that a job does not take. */
+export class JobScriptsError extends InvalidError {
+  override readonly code = 'jobs.scripts';
+}
+
 /** The page starts behind a job that does not exist (any more) for the actor. */
 export class JobMarkerError extends InvalidError {
   override readonly code = 'jobs.marker';

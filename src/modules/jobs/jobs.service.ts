@@ -11,11 +11,19 @@ import { JobSignals } from './job-signals.js';
 import { type JobSource, JobSources } from './job-sources.js';
 import type { Job, SshContainer } from './job.entity.js';
 import { hasEnded } from './job-state.js';
-import { JobEndedError, JobKeyError, JobMarkerError, JobNotFoundError, JobShellsError } from './jobs.errors.js';
+import {
+  JobEndedError,
+  JobKeyError,
+  JobMarkerError,
+  JobNotFoundError,
+  JobScriptsError,
+  JobShellsError,
+} from './jobs.errors.js';
 import { JobsRepository, type NewJob } from './jobs.repository.js';
 import type { CreateJob, DeleteJobs, JobCause, JobQuery, ReportJob } from './jobs.types.js';
 
 const PURGED_AT_ONCE = 200;
+const MOST_SCRIPTS = 20;
 const CANCELLED: JobCause = { code: 'user.cancelled', message: 'The job was cancelled.' };
 const REPORTED: JobCause = { code: 'build.failed', message: 'Whoever ran the job reported that it failed.' };
 
@@ -43,7 +51,8 @@ export class JobsService {
    * however often processes die.
    *
    * @throws NotPermittedError the actor may only read
-   * @throws JobShellsError shells that a job of this type does not have
+   * @throws JobShellsError shells that a job of this type does not have; neither a key nor scripts to customize with
+   * @throws JobScriptsError
    * @throws JobSourceError no such recipe or image in the actor's project, or it has no link
    * @throws JobObjectMissingError the bytes behind the link are missing
    * @throws ImageDeactivatedError
@@ -54,6 +63,7 @@ export class JobsService {
   create(actor: Actor, wanted: CreateJob): Promise<Job> {
     if (!actor.has('member')) throw new NotPermittedError('jobs:create');
     checkShells(wanted);
+    checkScripts(wanted);
     return this.uow.run(async () => {
       const source = await this.sources.hold(actor, wanted);
       const key = wanted.publicKeyId === undefined ? null : await this.findKey(actor, wanted.publicKeyId);
@@ -260,9 +270,25 @@ function checkShells({ jobType, sshContainers }: CreateJob): void {
   if (count > 1) throw new JobShellsError(`ssh_containers: a job of type ${jobType} takes one at most`, { jobType });
 }
 
+/** Somebody or something must do the customizing. */
+function checkScripts({ jobType, publicKeyId, scripted }: CreateJob): void {
+  if (jobType === 'customize' && publicKeyId === undefined && !scripted) {
+    throw new JobShellsError('a job of type customize needs a public key, or scripts', { jobType });
+  }
+  if (!scripted) return;
+  if (jobType !== 'customize') throw new JobScriptsError(`a job of type ${jobType} takes no scripts`, { jobType });
+  const { length } = scripted.scripts;
+  if (length > MOST_SCRIPTS) throw new JobScriptsError(`${length} scripts are more than ${MOST_SCRIPTS}`, { length });
+  const other = scripted.scripts.find(({ url }) => !/^(https?:\/\/|s3:\/\/|data:)/i.test(url));
+  if (other) {
+    throw new JobScriptsError(`${other.url.slice(0, 200)} is no address of a script: https, s3 and data are`, {});
+  }
+}
+
 /** The shells that a job opens; without a key there is nobody who could come in. */
-function shellsOf({ jobType, publicKeyId, enableDebug, sshContainers }: CreateJob): readonly SshContainer[] | null {
-  if (publicKeyId === undefined) return null;
+function shellsOf(wanted: CreateJob): readonly SshContainer[] | null {
+  const { jobType, publicKeyId, enableDebug, sshContainers, scripted } = wanted;
+  if (publicKeyId === undefined || scripted) return null;
   if (jobType === 'create') return enableDebug ? [{ name: 'debug', jail: false }] : null;
   return sshContainers?.length ? sshContainers : [{ name: 'customize', jail: false }];
 }

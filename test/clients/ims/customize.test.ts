@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -13,6 +13,8 @@ import { SshUser } from '../../support/ssh.js';
 import { tar } from '../../support/tar.js';
 
 const run = promisify(execFile);
+// Of a busy machine: each of them starts sandboxes.
+jest.setTimeout(180_000);
 const SHELL_PROGRAMS = ['unsquashfs', 'mksquashfs', 'bwrap', 'sshd', 'ssh', 'ssh-keygen'];
 
 /** A recipe that kiwi takes and cannot build. */

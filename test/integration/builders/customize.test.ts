@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { rename, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BuildOrder, ShellOrder } from '../../../src/modules/jobs/index.js';
@@ -9,6 +9,9 @@ import { fileIn, namesIn, rootFilesystem } from '../../support/root-filesystem.j
 import { SshUser } from '../../support/ssh.js';
 
 const PROGRAMS = ['unsquashfs', 'mksquashfs', 'bwrap', 'sshd', 'ssh', 'sftp', 'ssh-keygen'];
+
+// Of a busy machine: each of them starts sandboxes.
+jest.setTimeout(180_000);
 
 type World = Awaited<ReturnType<typeof aBuilder>>;
 type Customizing = ReturnType<typeof start>;

@@ -29,6 +29,8 @@ const FORBIDDEN: ReadonlyArray<[from: string, to: string, rule: string]> = [
   ['src/workers/b.ts', 'src/platform/database/database.ts', 'workers-are-thin'],
   ['src/builders/local/a.ts', 'src/modules/images/index.ts', 'builders-implement-the-port'],
   ['src/builders/local/b.ts', 'src/modules/jobs/jobs.service.ts', 'builders-implement-the-port'],
+  ['src/builders/program/a.ts', 'src/modules/jobs/index.ts', 'builder-program-runs-alone'],
+  ['src/builders/sandbox/a.ts', 'src/platform/database/database.ts', 'builder-program-runs-alone'],
   ['src/platform/queue/a.ts', 'src/modules/jobs/index.ts', 'platform-has-no-domain'],
   ['src/config/a.ts', 'src/platform/logging/log.ts', 'config-uses-common'],
   ['src/common/a.ts', 'src/config/config.ts', 'common-stands-alone'],
@@ -55,6 +57,7 @@ const ALLOWED: ReadonlyArray<[from: string, to: string]> = [
   ['src/apis/shared/z.ts', 'src/platform/logging/log.ts'],
   ['src/workers/z.ts', 'src/platform/queue/task-queue.ts'],
   ['src/builders/local/z.ts', 'src/modules/jobs/index.ts'],
+  ['src/builders/program/z.ts', 'src/modules/jobs/builder.ts'],
   ['src/platform/database/migrate.ts', 'migrations/index.ts'],
 ];
 

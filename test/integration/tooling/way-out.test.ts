@@ -81,6 +81,7 @@ describe('the way out', () => {
   });
 
   it.each([
+    ['src/builders/program/kiln.ts', `import { request } from 'node:http';\nexport const a = request;`],
     ['src/platform/egress/a.ts', `import { Client } from 'undici';\nexport const a = Client;`],
     ['src/platform/object-store/a.ts', `import { S3Client } from '@aws-sdk/client-s3';\nexport const a = S3Client;`],
     ['src/platform/database/a.ts', `import pg from 'pg';\nexport const a = pg;`],
