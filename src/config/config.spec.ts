@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ConfigError, loadConfig } from './config.js';
 
@@ -83,6 +83,32 @@ describe('loadConfig', () => {
   it('wants a shared database when API and worker are apart', () => {
     expect(problemsOf({ KILN_ROLE: 'worker' })).toEqual([expect.stringMatching(/^KILN_DATABASE_URL: must be set/)]);
     expect(problemsOf({ KILN_ROLE: 'worker', KILN_DATABASE_URL: 'postgres://u:p@db/kiln' })).toEqual([]);
+  });
+
+  it.each([
+    ['where the API listens', {}, { host: '127.0.0.1', bind: '127.0.0.1' }],
+    [
+      'everywhere for users of a public address',
+      { KILN_PUBLIC_URL: 'https://kiln.example.org/x' },
+      { host: 'kiln.example.org', bind: '0.0.0.0' },
+    ],
+    [
+      'at a public address that is this machine',
+      { KILN_PUBLIC_URL: 'http://localhost:8080' },
+      { host: 'localhost', bind: '127.0.0.1' },
+    ],
+    [
+      'everywhere in a worker of its own',
+      { KILN_ROLE: 'worker', KILN_DATABASE_URL: 'postgres://x/y' },
+      { host: hostname(), bind: '0.0.0.0' },
+    ],
+    [
+      'where it is said',
+      { KILN_SHELL_HOST: 'a', KILN_SHELL_BIND: '::1', KILN_SHELL_PORTS: '22-30' },
+      { host: 'a', bind: '::1', ports: [22, 30] },
+    ],
+  ])('lets people into shells %s', (_where, env, shells) => {
+    expect(loadConfig(env).config.shells).toMatchObject(shells);
   });
 
   describe('a value in a file', () => {
