@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { addProperties, applyToProperties, replaceProperties } from './image-properties.js';
+import { addProperties, applyToProperties, checkWritable, replaceProperties } from './image-properties.js';
 
 const PRESENT = { a: '1', b: '2', kiln_job_id: 'j' };
 
@@ -51,4 +51,23 @@ describe('the property of official images', () => {
       expect(() => applyToProperties(flagged, change, false)).toThrow(expect.objectContaining({ kind: 'forbidden' }));
     },
   );
+});
+
+describe('properties that mean something to whoever boots the image', () => {
+  const ID = '0F3C1C54-6f53-4a41-9d9b-0a2c5f3f8b11';
+
+  it.each([
+    ['kernel_id', ID, true],
+    ['ramdisk_id', ID, true],
+    ['kernel_id', '', false],
+    ['ramdisk_id', 'vmlinuz', false],
+    ['cinder_encryption_key_deletion_policy', 'do_not_delete', true],
+    ['cinder_encryption_key_deletion_policy', 'never', false],
+    ['kernel', 'vmlinuz', true],
+  ])('%s may be %j: %s', (name, value, isTaken) => {
+    const write = () => checkWritable({ [name]: value }, false);
+
+    if (isTaken) expect(write).not.toThrow();
+    else expect(write).toThrow(expect.objectContaining({ code: 'images.property_invalid' }));
+  });
 });

@@ -1,3 +1,4 @@
+import { isUuid } from '../../common/ids.js';
 import { ImageQuotaExceededError, PropertyInvalidError, PropertyReservedError } from './images.errors.js';
 import type { ImageProperties, UpdateImage } from './images.types.js';
 
@@ -42,6 +43,20 @@ const ATTRIBUTES: ReadonlySet<string> = new Set([
   'location',
   'locations',
 ]);
+const ofImage = (value: string): string | null => (isUuid(value, true) ? null : 'it must be the UUID of an image');
+/**
+ * Properties that mean something to whoever boots the image, and what is wrong with a value.
+ * @see Glance, `etc/schema-image.json`
+ */
+const DECLARED: ReadonlyMap<string, (value: string) => string | null> = new Map([
+  ['kernel_id', ofImage],
+  ['ramdisk_id', ofImage],
+  [
+    'cinder_encryption_key_deletion_policy',
+    (value) =>
+      ['on_image_deletion', 'do_not_delete'].includes(value) ? null : 'it must be on_image_deletion or do_not_delete',
+  ],
+]);
 /** Text that PostgreSQL cannot hold. */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
@@ -63,6 +78,11 @@ function isReservedTo(isAdmin: boolean, name: string): boolean {
   return isReservedProperty(name) && !(isAdmin && name === OFFICIAL_OS_PROPERTY);
 }
 
+/** What is wrong with the value of a property whose values are restricted; null: nothing, or any text will do. */
+export function declaredFault(name: string, value: string): string | null {
+  return DECLARED.get(name)?.(value) ?? null;
+}
+
 /**
  * Checks properties that a user wants to write.
  * @param isAdmin whether the user administers the deployment
@@ -78,6 +98,8 @@ export function checkWritable(properties: ImageProperties, isAdmin: boolean): vo
     if (UNSTORABLE.test(name) || UNSTORABLE.test(value)) {
       throw new PropertyInvalidError(name, 'it has characters that cannot be kept');
     }
+    const fault = declaredFault(name, value);
+    if (fault !== null) throw new PropertyInvalidError(name, fault);
   }
 }
 

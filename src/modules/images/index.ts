@@ -13,6 +13,7 @@ export type { DeletedImageQuery } from './deleted/deleted-images.types.js';
 export { DeletedManifestsService } from './deleted/deleted-manifests.service.js';
 export { Image } from './image.entity.js';
 export {
+  declaredFault,
   addProperties,
   IMAGE_MEMBERS_MAX,
   IMAGE_PROPERTIES_MAX,
@@ -20,6 +21,7 @@ export {
   isImageAttribute,
   isReservedProperty,
   OFFICIAL_OS_PROPERTY,
+  type PropertyChange,
   replaceProperties,
 } from './image-properties.js';
 export { ImageActivationService } from './image-activation.service.js';

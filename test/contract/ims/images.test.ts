@@ -126,6 +126,12 @@ describe('POST /v3/images without a link', () => {
     }
   });
 
+  it('refuses a kernel that is no id of an image', async () => {
+    const { body } = await ims.post(PATH, { name: 'i', metadata: { kernel_id: 'vmlinuz' } }, alice);
+
+    expect(body).toEqual(problem(422, 'Unprocessable Entity', expect.stringContaining('kernel_id')));
+  });
+
   it('refuses more images than the project may have', async () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => ims.post(PATH, { name: 'i' }, bob)));
     expect(answers.filter(({ status }) => status === 201)).toHaveLength(3);

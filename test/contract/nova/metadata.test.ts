@@ -232,6 +232,18 @@ describe('one entry', () => {
     expect(await alice.metadata(id)).toEqual({ a: '1' });
   });
 
+  it('names a kernel or a ramdisk by the id of an image, or not at all', async () => {
+    const kernel_id = '0f3c1c54-6f53-4a41-9d9b-0a2c5f3f8b11';
+    const { id } = await glance.alice.create({ kernel_id, a: '1' });
+    const path = `/images/${id}/metadata`;
+
+    expect((await alice.put(`${path}/kernel_id`, { meta: { kernel_id: 'vmlinuz' } })).status).toBe(400);
+    expect((await alice.post(path, { metadata: { ramdisk_id: 'initrd' } })).status).toBe(400);
+    expect(await alice.metadata(id)).toEqual({ kernel_id, a: '1' });
+    expect((await alice.post(path, { metadata: { kernel_id: 'None', ramdisk_id: '' } })).status).toBe(200);
+    expect(await alice.metadata(id)).toEqual({ a: '1' });
+  });
+
   it('must be that of the path, and one', async () => {
     const { id } = await glance.alice.create();
     const path = `/images/${id}/metadata/a`;

@@ -1,5 +1,5 @@
 import { isUuid } from '../../../common/ids.js';
-import { VISIBILITIES } from '../../../modules/images/index.js';
+import { declaredFault, VISIBILITIES } from '../../../modules/images/index.js';
 import { RequestInvalidError } from '../glance.errors.js';
 
 /** The words that a deployment has for the formats of images. */
@@ -87,12 +87,15 @@ const BASE: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['locations', listOf((value) => (typeof value === 'object' && value !== null ? null : 'it must be an object'))],
 ]);
 
-/** Custom properties whose values the reference's schema file restricts. */
-const DECLARED: ReadonlyMap<string, Check> = new Map<string, Check>([
-  ['kernel_id', orNull(uuid)],
-  ['ramdisk_id', orNull(uuid)],
-  ['cinder_encryption_key_deletion_policy', oneOf(['on_image_deletion', 'do_not_delete'])],
-]);
+/** A custom property; one whose values are restricted may be null, which is as good as none. */
+const property =
+  (name: string): Check =>
+  (value) => {
+    if (value === null && NULLABLE.has(name)) return null;
+    return text()(value) ?? declaredFault(name, value as string);
+  };
+/** Custom properties that the reference's schema file lets be null. */
+const NULLABLE: ReadonlySet<string> = new Set(['kernel_id', 'ramdisk_id']);
 
 /** Base attributes that no client writes. */
 export const READ_ONLY: ReadonlySet<string> = new Set([
@@ -126,7 +129,7 @@ export function isReserved(name: string): boolean {
 
 /** @throws RequestInvalidError the value breaks the schema of the attribute or custom property */
 export function checkAttribute(name: string, value: unknown): void {
-  const check = BASE.get(name) ?? DECLARED.get(name) ?? text();
+  const check = BASE.get(name) ?? property(name);
   const fault = check(value);
   if (fault !== null)
     throw new RequestInvalidError(`Invalid value for '${name.slice(0, LONGEST_TEXT)}': ${fault}`, { attribute: name });

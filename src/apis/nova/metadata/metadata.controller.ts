@@ -1,13 +1,13 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { addProperties, ImagesService, replaceProperties } from '../../../modules/images/index.js';
+import { ImagesService, replaceProperties } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/current-actor.js';
 import { NOVA_MOUNT } from '../compute-path.js';
 import { presentMetadata } from '../images/images.presenter.js';
 import { MetadataKeyNotFoundError, ResourceNotFoundError } from '../nova.errors.js';
 import { NovaGuard, ServedUpTo } from '../nova.guard.js';
-import { readMeta, readMetadata, toProperties } from './metadata.requests.js';
+import { readMeta, readMetadata, toChange, toProperties } from './metadata.requests.js';
 import { object, Takes } from '../../shared/documented.js';
 
 const TEXTS = { type: 'object', additionalProperties: { type: 'string', maxLength: 255 } };
@@ -30,8 +30,7 @@ export class NovaMetadataController {
   @Takes(WHOLE)
   @HttpCode(200)
   async add(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
-    const added = toProperties(readMetadata(request));
-    const image = await this.images.update(actor, imageId, ({ properties }) => addProperties(properties, added));
+    const image = await this.images.update(actor, imageId, toChange(readMetadata(request)));
     return { metadata: presentMetadata(image.properties) };
   }
 
@@ -60,8 +59,7 @@ export class NovaMetadataController {
     @Req() request: FastifyRequest,
   ) {
     const meta = readMeta(request, key);
-    const added = toProperties(meta);
-    await this.images.update(actor, imageId, ({ properties }) => addProperties(properties, added));
+    await this.images.update(actor, imageId, toChange(meta));
     return { meta };
   }
 

@@ -1,5 +1,10 @@
 import type { FastifyRequest } from 'fastify';
-import { type ImageProperties, isImageAttribute } from '../../../modules/images/index.js';
+import {
+  addProperties,
+  type ImageProperties,
+  isImageAttribute,
+  type PropertyChange,
+} from '../../../modules/images/index.js';
 import { isJsonObject, parseJsonBody } from '../../shared/json-body.js';
 import { UnsupportedMediaTypeError } from '../../shared/request-errors.js';
 import { BodyInvalidError } from '../nova.errors.js';
@@ -11,6 +16,8 @@ const KEY = /^[a-zA-Z0-9\-_:. ]{1,255}$/;
 const LONGEST_VALUE = 255;
 /** Attributes that no client means to set in passing; the reference fails on them. */
 const REFUSED: ReadonlySet<string> = new Set(['status', 'self', 'tags']);
+/** Entries that have no empty value: nothing, or the word none, stands for not having one. */
+const UNSETTABLE: ReadonlySet<string> = new Set(['kernel_id', 'ramdisk_id']);
 
 /**
  * The map of a POST or PUT of all metadata.
@@ -31,6 +38,14 @@ export function readMeta(request: FastifyRequest, key: string): ImageProperties 
   return meta;
 }
 
+/** Entries that the metadata takes away rather than writes. */
+function unsetBy(metadata: ImageProperties): string[] {
+  const isUnset = ([name, value]: [string, string]) => UNSETTABLE.has(name) && /^\s*(none)?\s*$/i.test(value);
+  return Object.entries(metadata)
+    .filter(isUnset)
+    .map(([name]) => name);
+}
+
 /**
  * What of the metadata is written. Names of attributes are passed over, as the reference does: its clients send back all
  * that they know of an image.
@@ -39,7 +54,21 @@ export function readMeta(request: FastifyRequest, key: string): ImageProperties 
 export function toProperties(metadata: ImageProperties): ImageProperties {
   const refused = Object.keys(metadata).find((name) => REFUSED.has(name));
   if (refused !== undefined) throw invalid(refused, 'this is an attribute of every image');
-  return Object.fromEntries(Object.entries(metadata).filter(([name]) => !isImageAttribute(name)));
+  const unset = unsetBy(metadata);
+  return Object.fromEntries(
+    Object.entries(metadata).filter(([name]) => !isImageAttribute(name) && !unset.includes(name)),
+  );
+}
+
+/** The change by which an image has this metadata beside its other properties. */
+export function toChange(
+  metadata: ImageProperties,
+): (image: { readonly properties: ImageProperties }) => PropertyChange {
+  const [added, unset] = [toProperties(metadata), unsetBy(metadata)];
+  return ({ properties }) => {
+    const gone = unset.filter((name) => Object.hasOwn(properties, name));
+    return { ...addProperties(properties, added), ...(gone.length > 0 ? { removeProperties: gone } : {}) };
+  };
 }
 
 function readMap(request: FastifyRequest, member: 'metadata' | 'meta'): ImageProperties {
