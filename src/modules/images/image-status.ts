@@ -14,14 +14,18 @@ export const IMAGE_STATUSES = [
 ] as const;
 export type ImageStatus = (typeof IMAGE_STATUSES)[number];
 
-/** What may follow what; a status that does not stand here is the end. */
+/**
+ * What may follow what; a status that does not stand here is the end. An image whose bytes lie elsewhere is `active` (or
+ * taken out of use meanwhile) before a task has looked at them; if they are not what they should be it is `queued` again.
+ * Nobody has read any of them by then, so this is no way to change what somebody has seen.
+ */
 const NEXT: Readonly<Record<ImageStatus, readonly ImageStatus[]>> = {
   queued: ['saving', 'uploading', 'importing', 'active', 'deleted'],
   saving: ['active', 'queued', 'killed', 'deleted'],
   uploading: ['importing', 'queued', 'deleted'],
   importing: ['active', 'queued', 'deleted'],
-  active: ['deactivated', 'pending_delete', 'deleted'],
-  deactivated: ['active', 'deleted'],
+  active: ['queued', 'deactivated', 'pending_delete', 'deleted'],
+  deactivated: ['queued', 'active', 'deleted'],
   pending_delete: ['deleted', 'active'],
   killed: ['deleted'],
   deleted: [],

@@ -11,7 +11,7 @@ import { ImageContentService } from '../content/image-content.service.js';
 import { ImageRemovalService } from '../image-removal.service.js';
 import type { Image } from '../image.entity.js';
 import { checkPropertyCount } from '../image-properties.js';
-import type { ImageStatus } from '../image-status.js';
+import { checkTransition, type ImageStatus } from '../image-status.js';
 import { ImageChangedError, ImageGoneError, ImageNotFoundError } from '../images.errors.js';
 import { ImagesPolicy, type Sighting } from '../images.policy.js';
 import { ImagesRepository } from '../images.repository.js';
@@ -164,7 +164,7 @@ export class ImageImportsService {
       const copied = await this.imports.addCopies(imageId, files, markImported(image.properties, failedStores));
       for (const { id } of files) await this.artifacts.reference(id);
       await this.ledger.release(image.projectId, 'uploads', 1);
-      await this.record('image.copied', actorId, copied, { stores: files.map(({ storeId }) => storeId) });
+      await this.record('image.copied', actorId, copied, { stores: files.map(({ storeId }) => storeId) }, true);
     });
   }
 
@@ -187,6 +187,7 @@ export class ImageImportsService {
     // Nobody has read a byte of what was not looked at.
     if (isUnexamined(image)) await this.locations.replaceWeb(image.id, []);
     else if (image.status !== 'importing') return this.imports.setProperties(image.id, properties);
+    checkTransition(image.id, image.status, 'queued');
     if (image.uploadFileId !== null) await this.artifacts.unreference(image.uploadFileId);
     return this.imports.requeue(image.id, properties);
   }

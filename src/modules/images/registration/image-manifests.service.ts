@@ -29,6 +29,8 @@ export class ImageManifestsService implements OnModuleInit {
 
   onModuleInit(): void {
     this.events.on('image.activated', (event) => this.ensureManifest(event.nounId));
+    // One whose bytes were elsewhere only, so that there was nothing to name.
+    this.events.on('image.copied', (event) => this.ensureManifest(event.nounId));
     // It may have been deleted before it came to have one.
     this.events.on('image.restored', (event) => this.ensureManifest(event.nounId));
   }
