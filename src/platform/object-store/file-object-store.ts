@@ -178,14 +178,15 @@ export class FileObjectStore extends ObjectStore {
 
   private async link(key: string, temporary: string, target: string): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      await fs.mkdir(dirname(target), { recursive: true });
       try {
+        await fs.mkdir(dirname(target), { recursive: true });
         // Not a rename: that would silently replace an object which is there already.
-        await fs.link(temporary, target);
+        await fs.link(temporary, target).catch((error: unknown) => {
+          throw isCode(error, 'EEXIST') ? new ObjectExistsError(key) : error;
+        });
         return;
       } catch (error) {
-        if (isCode(error, 'EEXIST')) throw new ObjectExistsError(key);
-        // A delete next door may just have removed the folder, empty for a moment.
+        // A delete next door may just have removed the folder, empty for a moment, or one of those above it.
         if (!isCode(error, 'ENOENT') || attempt >= 10) throw error;
       }
     }

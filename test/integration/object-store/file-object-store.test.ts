@@ -87,6 +87,20 @@ describe('FileObjectStore', () => {
     expect(await fs.readdir(path)).toEqual(['.tmp']);
   });
 
+  it('writes into folders that come and go with what is deleted beside', async () => {
+    const comeAndGo = async (writer: number): Promise<void> => {
+      for (let round = 0; round < 50; round += 1) {
+        const key = `a/b/c/${writer}-${round}`;
+        await store.put(key, Readable.from([Buffer.from('x')]));
+        await store.delete(key);
+      }
+    };
+
+    await Promise.all(Array.from({ length: 8 }, (_, writer) => comeAndGo(writer)));
+
+    expect(await fs.readdir(path)).toEqual(['.tmp']);
+  });
+
   it('refuses at once what cannot fit on the disk', async () => {
     const body = new StalledBody(1_000);
 
