@@ -57,9 +57,10 @@ export class TasksRepository {
     );
   }
 
+  /** Removes the rows, and their logs: nobody brings a task back, so they are not kept as what is deleted may be. */
   expire(retentionMs: number, limit: number): Promise<number> {
     return this.database.run(
-      `UPDATE jobs SET deleted_at = now(), updated_at = now() WHERE id IN (
+      `DELETE FROM jobs WHERE id IN (
          SELECT j.id FROM jobs j WHERE ${IS_TASK} AND NOT ${isKept('$1')} ORDER BY j.finished_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
       [retentionMs, limit],
     );
