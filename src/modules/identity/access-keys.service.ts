@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
-import { SecretBox } from '../../platform/secrets/secret-box.js';
+import { Log } from '../../platform/logging/log.js';
+import { SecretBox, SecretUnreadableError } from '../../platform/secrets/secret-box.js';
 import { Actor, NotPermittedError, ProjectNotFoundError, ProjectsService } from '../tenancy/index.js';
 import { AccessKeysRepository, type StoredAccessKey } from './access-keys.repository.js';
 import {
@@ -55,6 +56,7 @@ export class AccessKeysService {
     private readonly policy: IdentityPolicy,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
+    private readonly log: Log,
   ) {}
 
   /**
@@ -84,7 +86,8 @@ export class AccessKeysService {
   }
 
   /**
-   * Of one user, or of everybody (null), by user and access key; at most `LIST_MAXIMUM`.
+   * Of one user, or of everybody (null), by user and access key; at most `LIST_MAXIMUM`. Keys whose secrets cannot be read
+   * (any more) are left out: they are of no use, and the others are.
    * @throws NotPermittedError somebody else's, and the caller is no administrator
    */
   async list(caller: Session, userId: string | null): Promise<BoundedList<AccessKey>> {
@@ -92,7 +95,8 @@ export class AccessKeysService {
     if (userId === null) this.policy.administer(caller, action);
     else this.policy.mayUseAccessKeys(caller, userId, action);
     const { items, truncated } = bounded(await this.keys.list(userId, LIST_MAXIMUM + 1));
-    return { items: await Promise.all(items.map((stored) => this.open(stored))), truncated };
+    const opened = await Promise.all(items.map((stored) => this.openIfReadable(stored)));
+    return { items: opened.filter((key) => key !== null), truncated };
   }
 
   /**
@@ -205,6 +209,19 @@ export class AccessKeysService {
 
   private async open({ sealedSecret, ...key }: StoredAccessKey): Promise<AccessKey> {
     return { ...key, secret: await this.secrets.open(sealedSecret, key.id) };
+  }
+
+  private async openIfReadable(stored: StoredAccessKey): Promise<AccessKey | null> {
+    try {
+      return await this.open(stored);
+    } catch (error) {
+      if (!(error instanceof SecretUnreadableError)) throw error;
+      this.log.warn('an access key is left out of a list, since its secret was sealed with another KILN_SECRET_KEY', {
+        key_id: stored.id,
+        user_id: stored.userId,
+      });
+      return null;
+    }
   }
 
   private record(kind: string, key: StoredAccessKey, actorId: string | null): Promise<void> {

@@ -86,6 +86,24 @@ describe('EC2 credentials', () => {
     expect(rows[0]!.sealed.toString('latin1')).not.toContain(credential.secret);
   });
 
+  it('are listed but for those whose secret nobody can read any more', async () => {
+    const [lost, kept] = [await createKey(bob, bobId, BETA), await createKey(bob, bobId, BETA)];
+    const database = new pg.Client({ connectionString: kiln.databaseUrl });
+    await database.connect();
+    await database.query(`UPDATE access_keys SET sealed_secret = '\\x00' || sealed_secret WHERE access = $1`, [
+      lost.body.credential.access,
+    ]);
+    await database.end();
+    const path = `/v3/users/${bobId}/credentials/OS-EC2`;
+
+    const listed = await as(bob, 'GET', path);
+
+    expect([listed.status, listed.body.credentials]).toEqual([200, [kept.body.credential]]);
+    expect((await as(bob, 'GET', `${path}/${lost.body.credential.access}`)).status).toBe(503);
+    expect((await as(bob, 'DELETE', `${path}/${lost.body.credential.access}`)).status).toBe(204);
+    expect((await as(bob, 'DELETE', `${path}/${kept.body.credential.access}`)).status).toBe(204);
+  });
+
   it('come from the bootstrap file as well', async () => {
     const { credentials } = (await as(alice, 'GET', `/v3/users/${aliceId}/credentials/OS-EC2`)).body;
 
