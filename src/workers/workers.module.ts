@@ -9,7 +9,7 @@ import { HealthChecks } from '../common/health.js';
 import { ArtifactsModule } from '../modules/artifacts/index.js';
 import { IdentityModule } from '../modules/identity/index.js';
 import { ImagesModule } from '../modules/images/index.js';
-import { Builder, JobExecutionModule } from '../modules/jobs/index.js';
+import { Builder, ImageConverter, JobExecutionModule } from '../modules/jobs/index.js';
 import { KeysModule } from '../modules/keys/index.js';
 import { RecipesModule } from '../modules/recipes/index.js';
 import { EventDispatcher } from '../platform/events/event-dispatcher.js';
@@ -51,6 +51,7 @@ class AllSweeps {
 export class WorkersModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   constructor(
     private readonly builder: Builder,
+    private readonly converter: ImageConverter,
     private readonly processor: JobsProcessor,
     private readonly events: EventDispatcher,
     private readonly sweepRunner: SweepRunner,
@@ -82,7 +83,7 @@ export class WorkersModule implements OnApplicationBootstrap, BeforeApplicationS
 
   async onApplicationBootstrap(): Promise<void> {
     this.health.tell('builders', async () => {
-      const found = await this.builder.readiness();
+      const found = [...(await this.builder.readiness()), ...(await this.converter.readiness())];
       return found.map(({ builder, usable, problem }) => ({ name: builder, usable, detail: problem }));
     });
     // What an earlier process of this machine left must be gone before its jobs come back.

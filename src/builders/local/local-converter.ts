@@ -3,18 +3,21 @@ import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import { Config } from '../../config/config.js';
 import {
   BuildFailedError,
+  type BuilderReadiness,
   type ConversionOrder,
   type ConvertedData,
   ImageConverter,
 } from '../../modules/jobs/index.js';
+import { watchDisk } from '../program/watches.js';
 import { conversionProblem } from '../sandbox/host.js';
 import { openRegularFile } from '../sandbox/regular-file.js';
 import { Sandbox } from '../sandbox/sandbox.js';
 import { WorkFolder } from '../sandbox/work-folder.js';
+import { LOCAL_BUILDER_OPTIONS, type LocalBuilderOptions } from './local.builder.js';
 
 /** Formats that can be converted, and the names that qemu-img has for them. Discs and the like stay what they are. */
 const QEMU_NAMES: Readonly<Record<string, string>> = {
@@ -30,14 +33,21 @@ const STAYS_PACKED = 'compressed';
 /** Enough for qemu-img and for the reader of zip files, too little for a hostile header to hurt. */
 const MEMORY_BYTES = 2 * 2 ** 30;
 const HEAD_BYTES = 16;
+const NOTES_BYTES = 16 * 2 ** 20;
+const DISK_WATCH_MS = 2_000;
 
 /** Unpacks with Python's own readers and converts with qemu-img, each import in a sandbox of its own without a network. */
 @Injectable()
 export class LocalConverter extends ImageConverter {
   private readonly buildsDir: string;
+  private readonly diskWatchMs: number;
 
-  constructor(private readonly config: Config) {
+  constructor(
+    private readonly config: Config,
+    @Optional() @Inject(LOCAL_BUILDER_OPTIONS) options?: Partial<LocalBuilderOptions>,
+  ) {
     super();
+    this.diskWatchMs = options?.diskWatchMs ?? DISK_WATCH_MS;
     // Swept with the builds: what a dead process left of either goes the same way.
     this.buildsDir = join(config.dataDir, 'builds');
   }
@@ -58,8 +68,8 @@ export class LocalConverter extends ImageConverter {
     if (problem !== undefined) throw new BuildFailedError('builder.unavailable', problem);
     const limit = new AbortController();
     const stop = AbortSignal.any([signal, limit.signal]);
-    const endClock = this.watchClock(limit);
     const folder = await WorkFolder.create(this.buildsDir, order.jobId, order.attempt);
+    const ends = [this.watchClock(limit), this.watchDisk(folder, limit)];
     try {
       const path = await this.runSteps(order, target, source, folder, stop);
       const handle = await openRegularFile(path, 'The result');
@@ -79,8 +89,23 @@ export class LocalConverter extends ImageConverter {
       if (signal.aborted) throw signal.reason;
       throw limit.signal.aborted ? limit.signal.reason : error;
     } finally {
-      endClock();
+      for (const end of ends) end();
     }
+  }
+
+  override async readiness(): Promise<BuilderReadiness[]> {
+    const { convertTo, decompress } = this.config.imports;
+    if (convertTo === undefined && !decompress) return [];
+    const problem = await conversionProblem(convertTo !== undefined);
+    return [
+      { builder: 'image conversion', usable: problem === undefined, ...(problem === undefined ? {} : { problem }) },
+    ];
+  }
+
+  /** What it takes is the data as it came and as it is to be, and what the programs note beside. */
+  private watchDisk(folder: WorkFolder, limit: AbortController): () => void {
+    const bytes = 2 * this.config.imports.workBytes + NOTES_BYTES;
+    return watchDisk(folder, bytes, this.diskWatchMs, limit, 'Unpacking and converting');
   }
 
   private unpacks(containerFormat: string): boolean {

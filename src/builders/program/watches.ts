@@ -52,8 +52,14 @@ export class BuildClock {
   }
 }
 
-/** Ends a build that uses too much disk. Returns how to stop watching. */
-export function watchDisk(folder: WorkFolder, diskBytes: number, everyMs: number, limit: AbortController): () => void {
+/** Ends a build, or whatever else has a work folder, that uses too much disk. Returns how to stop watching. */
+export function watchDisk(
+  folder: WorkFolder,
+  diskBytes: number,
+  everyMs: number,
+  limit: AbortController,
+  what = 'The build',
+): () => void {
   let timer: NodeJS.Timeout;
   let ended = false;
   const look = async (): Promise<void> => {
@@ -62,7 +68,7 @@ export function watchDisk(folder: WorkFolder, diskBytes: number, everyMs: number
     if (ended) return;
     if (used > diskBytes) {
       limit.abort(
-        new BuildFailedError('build.out_of_disk', `The build used more than the ${diskBytes} bytes of disk allowed`),
+        new BuildFailedError('build.out_of_disk', `${what} used more than the ${diskBytes} bytes of disk allowed`),
       );
       return;
     }

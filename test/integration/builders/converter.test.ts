@@ -38,17 +38,17 @@ describeWith(['qemu-img', 'bwrap', 'unshare', 'prlimit', 'python3'], 'data on it
     readonly signal?: AbortSignal;
   }
 
-  async function convert(source: Buffer | (() => Readable), data: Data) {
+  async function convert(source: Buffer | ((dataDir: string) => Readable), data: Data) {
     const dataDir = join(folder, `data-${(jobs += 1)}`);
     await mkdir(dataDir);
     const { config } = loadConfig({ KILN_DATA_DIR: dataDir, ...data.settings });
     const { diskFormat = 'raw', containerFormat = 'bare' } = data;
     const judged: Buffer[] = [];
     const noted = { write: (chunk: Buffer) => void judged.push(chunk), finish: () => undefined };
-    const converted = await new LocalConverter(config)
+    const converted = await new LocalConverter(config, { diskWatchMs: 20 })
       .convert(
         { jobId: `job-${jobs}`, attempt: 1, diskFormat, containerFormat, judge: async () => data.judge?.() ?? noted },
-        async () => (typeof source === 'function' ? source() : Readable.from([source], { objectMode: false })),
+        async () => (typeof source === 'function' ? source(dataDir) : Readable.from([source], { objectMode: false })),
         data.signal ?? new AbortController().signal,
       )
       .catch((error: unknown) => error as Error);
@@ -186,6 +186,32 @@ describeWith(['qemu-img', 'bwrap', 'unshare', 'prlimit', 'python3'], 'data on it
       message: expect.stringMatching(/qemu-img cannot convert the data from qcow2 to raw/),
     });
     expect(await left()).toBe(0);
+  });
+
+  it('is given up when more lies in its folder than it needs', async () => {
+    // What a program that went astray would leave there.
+    const stalled = (dataDir: string) =>
+      new Readable({
+        read(): void {
+          void writeFile(join(dataDir, 'builds', `job-${jobs}-1`, 'tmp', 'stray'), Buffer.alloc(20 * MEBIBYTE));
+        },
+      });
+    const settings = { KILN_IMPORT_CONVERT_TO: 'qcow2', KILN_IMPORT_WORK_BYTES: String(MEBIBYTE) };
+
+    const { converted, left } = await convert(stalled, { settings });
+
+    expect(converted).toMatchObject({ code: 'build.out_of_disk' });
+    expect(await left()).toBe(0);
+  });
+
+  it('tells beforehand whether it can be done, where it is wanted', async () => {
+    const ready = (settings: Readonly<Record<string, string>>) =>
+      new LocalConverter(loadConfig({ KILN_DATA_DIR: folder, ...settings }).config).readiness();
+
+    expect(await ready({})).toEqual([]);
+    for (const settings of [UNPACK, { KILN_IMPORT_CONVERT_TO: 'qcow2' }]) {
+      expect(await ready(settings)).toEqual([{ builder: 'image conversion', usable: true }]);
+    }
   });
 
   it('is given up when that takes too long, or is cancelled', async () => {

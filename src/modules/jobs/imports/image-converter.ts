@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ByteProbe } from '../../artifacts/index.js';
+import type { BuilderReadiness } from '../builder.js';
 
 /** What data is to be unpacked or converted, and what is said of it. */
 export interface ConversionOrder {
@@ -26,6 +27,9 @@ export interface ConvertedData {
 export abstract class ImageConverter {
   /** Whether data of these formats may have to be unpacked or converted here. */
   abstract handles(diskFormat: string, containerFormat: string): boolean;
+
+  /** Whether it can do what the operator has set; nothing where nothing is set. */
+  abstract readiness(): Promise<BuilderReadiness[]>;
 
   /**
    * @param source opens the data, each time from its start
