@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { MetadefObjectsService, readObjectDocument } from '../../../modules/metadefs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
@@ -7,6 +7,7 @@ import { CurrentActor } from '../../shared/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { parseParameters } from '../query.js';
+import { DefinitionsController } from './definitions.controller.js';
 import { presentObject, presentObjects } from './metadefs.presenter.js';
 import { checkUnpagedQuery, readBody, WRITTEN_BY_SERVICE } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
@@ -16,8 +17,10 @@ import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 /** @see Image API v2, "Metadata definition objects" */
 @Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/objects`)
 @UseGuards(TokenGuard)
-export class GlanceMetadefObjectsController {
-  constructor(private readonly objects: MetadefObjectsService) {}
+export class GlanceMetadefObjectsController extends DefinitionsController {
+  constructor(protected readonly definitions: MetadefObjectsService) {
+    super();
+  }
 
   @Get()
   @UseGuards(NoBodyGuard)
@@ -27,7 +30,7 @@ export class GlanceMetadefObjectsController {
     @Req() request: FastifyRequest,
   ) {
     checkUnpagedQuery(parseParameters(request.url));
-    return presentObjects(namespace, await this.objects.list(actor, namespace));
+    return presentObjects(namespace, await this.definitions.list(actor, namespace));
   }
 
   @Post()
@@ -39,14 +42,7 @@ export class GlanceMetadefObjectsController {
     @Req() request: FastifyRequest,
   ) {
     const document = readObjectDocument(readBody(request, WRITTEN_BY_SERVICE));
-    return presentObject(namespace, await this.objects.create(actor, namespace, document));
-  }
-
-  @Delete()
-  @UseGuards(NoBodyGuard)
-  @HttpCode(204)
-  async removeAll(@CurrentActor() actor: Actor, @Param('namespace', NamePipe) namespace: string): Promise<void> {
-    await this.objects.removeAll(actor, namespace);
+    return presentObject(namespace, await this.definitions.create(actor, namespace, document));
   }
 
   @Get(':name')
@@ -56,7 +52,7 @@ export class GlanceMetadefObjectsController {
     @Param('namespace', NamePipe) namespace: string,
     @Param('name', NamePipe) name: string,
   ) {
-    return presentObject(namespace, await this.objects.get(actor, namespace, name));
+    return presentObject(namespace, await this.definitions.get(actor, namespace, name));
   }
 
   @Put(':name')
@@ -68,17 +64,6 @@ export class GlanceMetadefObjectsController {
     @Req() request: FastifyRequest,
   ) {
     const document = readObjectDocument(readBody(request, WRITTEN_BY_SERVICE));
-    return presentObject(namespace, await this.objects.replace(actor, namespace, name, document));
-  }
-
-  @Delete(':name')
-  @UseGuards(NoBodyGuard)
-  @HttpCode(204)
-  async remove(
-    @CurrentActor() actor: Actor,
-    @Param('namespace', NamePipe) namespace: string,
-    @Param('name', NamePipe) name: string,
-  ): Promise<void> {
-    await this.objects.remove(actor, namespace, name);
+    return presentObject(namespace, await this.definitions.replace(actor, namespace, name, document));
   }
 }

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { MetadefPropertiesService, readPropertyDocument } from '../../../modules/metadefs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
@@ -7,6 +7,7 @@ import { CurrentActor } from '../../shared/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { parseParameters } from '../query.js';
+import { DefinitionsController } from './definitions.controller.js';
 import { presentDictionary, presentProperty } from './metadefs.presenter.js';
 import { readBody, readResourceType, TIMES } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
@@ -16,13 +17,15 @@ import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 /** @see Image API v2, "Metadata definition properties" */
 @Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/properties`)
 @UseGuards(TokenGuard)
-export class GlanceMetadefPropertiesController {
-  constructor(private readonly properties: MetadefPropertiesService) {}
+export class GlanceMetadefPropertiesController extends DefinitionsController {
+  constructor(protected readonly definitions: MetadefPropertiesService) {
+    super();
+  }
 
   @Get()
   @UseGuards(NoBodyGuard)
   async list(@CurrentActor() actor: Actor, @Param('namespace', NamePipe) namespace: string) {
-    return { properties: presentDictionary(await this.properties.list(actor, namespace)) };
+    return { properties: presentDictionary(await this.definitions.list(actor, namespace)) };
   }
 
   @Post()
@@ -34,14 +37,7 @@ export class GlanceMetadefPropertiesController {
     @Req() request: FastifyRequest,
   ) {
     const document = readPropertyDocument(readBody(request, TIMES));
-    return presentProperty(await this.properties.create(actor, namespace, document));
-  }
-
-  @Delete()
-  @UseGuards(NoBodyGuard)
-  @HttpCode(204)
-  async removeAll(@CurrentActor() actor: Actor, @Param('namespace', NamePipe) namespace: string): Promise<void> {
-    await this.properties.removeAll(actor, namespace);
+    return presentProperty(await this.definitions.create(actor, namespace, document));
   }
 
   @Get(':name')
@@ -55,8 +51,8 @@ export class GlanceMetadefPropertiesController {
     const resourceType = readResourceType(parseParameters(request.url));
     return presentProperty(
       resourceType === undefined
-        ? await this.properties.get(actor, namespace, name)
-        : await this.properties.getOn(actor, namespace, name, resourceType),
+        ? await this.definitions.get(actor, namespace, name)
+        : await this.definitions.getOn(actor, namespace, name, resourceType),
     );
   }
 
@@ -69,17 +65,6 @@ export class GlanceMetadefPropertiesController {
     @Req() request: FastifyRequest,
   ) {
     const document = readPropertyDocument(readBody(request, TIMES));
-    return presentProperty(await this.properties.replace(actor, namespace, name, document));
-  }
-
-  @Delete(':name')
-  @UseGuards(NoBodyGuard)
-  @HttpCode(204)
-  async remove(
-    @CurrentActor() actor: Actor,
-    @Param('namespace', NamePipe) namespace: string,
-    @Param('name', NamePipe) name: string,
-  ): Promise<void> {
-    await this.properties.remove(actor, namespace, name);
+    return presentProperty(await this.definitions.replace(actor, namespace, name, document));
   }
 }

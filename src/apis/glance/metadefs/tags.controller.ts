@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { MetadefTagsService, readTagDocument, readTagsDocument } from '../../../modules/metadefs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
@@ -7,6 +7,7 @@ import { CurrentActor } from '../../shared/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { parseParameters } from '../query.js';
+import { DefinitionsController } from './definitions.controller.js';
 import { presentTag, presentTagName } from './metadefs.presenter.js';
 import { isTrue, readBody, TIMES, toTagQuery } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
@@ -16,8 +17,10 @@ import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 /** @see Image API v2, "Metadata definition tags" */
 @Controller(`${GLANCE_MOUNT}/v2/metadefs/namespaces/:namespace/tags`)
 @UseGuards(TokenGuard)
-export class GlanceMetadefTagsController {
-  constructor(private readonly tags: MetadefTagsService) {}
+export class GlanceMetadefTagsController extends DefinitionsController {
+  constructor(protected readonly definitions: MetadefTagsService) {
+    super();
+  }
 
   @Get()
   @UseGuards(NoBodyGuard)
@@ -26,7 +29,7 @@ export class GlanceMetadefTagsController {
     @Param('namespace', NamePipe) namespace: string,
     @Req() request: FastifyRequest,
   ) {
-    const tags = await this.tags.page(actor, namespace, toTagQuery(parseParameters(request.url)));
+    const tags = await this.definitions.page(actor, namespace, toTagQuery(parseParameters(request.url)));
     return { tags: tags.map(presentTagName) };
   }
 
@@ -40,14 +43,7 @@ export class GlanceMetadefTagsController {
   ) {
     const tags = readTagsDocument(readBody(request, TIMES));
     const append = isTrue(request.headers['x-openstack-append']);
-    return { tags: (await this.tags.setAll(actor, namespace, tags, append)).map(presentTagName) };
-  }
-
-  @Delete()
-  @UseGuards(NoBodyGuard)
-  @HttpCode(204)
-  async removeAll(@CurrentActor() actor: Actor, @Param('namespace', NamePipe) namespace: string): Promise<void> {
-    await this.tags.removeAll(actor, namespace);
+    return { tags: (await this.definitions.setAll(actor, namespace, tags, append)).map(presentTagName) };
   }
 
   @Get(':name')
@@ -57,7 +53,7 @@ export class GlanceMetadefTagsController {
     @Param('namespace', NamePipe) namespace: string,
     @Param('name', NamePipe) name: string,
   ) {
-    return presentTag(await this.tags.get(actor, namespace, name));
+    return presentTag(await this.definitions.get(actor, namespace, name));
   }
 
   @Post(':name')
@@ -68,7 +64,7 @@ export class GlanceMetadefTagsController {
     @Param('namespace', NamePipe) namespace: string,
     @Param('name', NamePipe) name: string,
   ) {
-    return presentTag(await this.tags.create(actor, namespace, readTagDocument({ name })));
+    return presentTag(await this.definitions.create(actor, namespace, readTagDocument({ name })));
   }
 
   @Put(':name')
@@ -80,17 +76,6 @@ export class GlanceMetadefTagsController {
     @Req() request: FastifyRequest,
   ) {
     const document = readTagDocument(readBody(request, TIMES));
-    return presentTag(await this.tags.replace(actor, namespace, name, document));
-  }
-
-  @Delete(':name')
-  @UseGuards(NoBodyGuard)
-  @HttpCode(204)
-  async remove(
-    @CurrentActor() actor: Actor,
-    @Param('namespace', NamePipe) namespace: string,
-    @Param('name', NamePipe) name: string,
-  ): Promise<void> {
-    await this.tags.remove(actor, namespace, name);
+    return presentTag(await this.definitions.replace(actor, namespace, name, document));
   }
 }
