@@ -134,7 +134,7 @@ export class ImagesPolicy {
   /** @throws ImageNotFoundError, ImageForbiddenError, ImageDeactivatedError */
   checkDownload(actor: Actor, sighting: Sighting): void {
     this.check('download_image', actor, sighting, 'download');
-    if (sighting.image.status === 'deactivated' && !this.isAdmin(actor)) {
+    if (this.hidesPlaces(actor, sighting.image)) {
       throw new ImageDeactivatedError(sighting.image.id);
     }
   }
@@ -186,6 +186,11 @@ export class ImagesPolicy {
   /** Whether the actor may know where the bytes of an image that it sees are. */
   seesLocations(actor: Actor, image: Image): boolean {
     return this.allows('get_image_location', actor, { image, memberStatus: null });
+  }
+
+  /** Whether nobody but an administrator is told where an image's bytes are: nobody else may read them then. */
+  hidesPlaces(actor: Actor, image: Image): boolean {
+    return image.status === 'deactivated' && !this.isAdmin(actor);
   }
 
   /** @throws ImageNotFoundError, ImageForbiddenError */

@@ -41,6 +41,23 @@ describe('taking an image out of use', () => {
     expect(of(await alice.ask('DELETE', `/v2/images/${id}`))).toEqual([204]);
   });
 
+  it('tells nobody but administrators where the data lies meanwhile', async () => {
+    const { id } = await withData();
+    const shown = async (client: Client) => [
+      (await client.show(id)).body.stores,
+      (await client.ask('GET', `/v2/images?id=${id}&visibility=community`)).body.images[0].stores,
+    ];
+    const before = await shown(bob);
+
+    await turn(alice, id, 'deactivate');
+
+    expect(before).toEqual(['default', 'default']);
+    expect(await shown(alice)).toEqual([undefined, undefined]);
+    expect(await shown(root)).toEqual(before);
+    await turn(alice, id, 'reactivate');
+    expect(await shown(bob)).toEqual(before);
+  });
+
   it('ends when it is put back, and may be said twice', async () => {
     const { id } = await withData();
 

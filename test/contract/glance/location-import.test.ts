@@ -134,6 +134,23 @@ describe('a location with a digest', () => {
     },
   );
 
+  it('has a manifest once it is copied into a store, and none before', async () => {
+    const { id } = await alice.create(RAW);
+    await add(alice, id, { url, ...awaiting('md5') });
+    await settled(id);
+    const link = async () =>
+      (await database.query('SELECT link_path FROM images WHERE id = $1', [id])).rows[0].link_path;
+    const before = await link();
+
+    const copy = { method: { name: 'copy-image' }, stores: ['fast'] };
+    expect((await root.ask('POST', `/v2/images/${id}/import`, copy)).status).toBe(202);
+
+    await eventually(async () => expect(await link()).toBe(`s3://boot-images/${id}/manifest.json`), 60_000);
+    expect(before).toBeNull();
+    await settled(id);
+    await alice.ask('DELETE', `/v2/images/${id}`);
+  });
+
   it('leaves the image importing until then, for one task and nobody else', async () => {
     const page = heldPage('/held', DATA);
     const { id } = await alice.create(RAW);
@@ -170,6 +187,17 @@ describe('a location with a digest', () => {
     await alice.ask('DELETE', `/v2/images/${id}`);
   });
 
+  it('of another format than the image says leaves it queued', async () => {
+    const data = qcow2({});
+    const { id } = await alice.create(RAW);
+
+    const answer = await add(alice, id, { url: web.bytes('/qcow2', data), ...awaiting('md5', digest('md5', data)) });
+
+    expect(answer.status).toBe(202);
+    expect(await settled(id)).toMatchObject({ status: 'queued' });
+    expect((await taskOf(id)).status).toBe('failure');
+  });
+
   const redirect = (location: string): string =>
     web.page('/redirect', (_request, reply) => void reply.writeHead(302, { location }).end());
 
@@ -187,19 +215,25 @@ describe('a location with a digest', () => {
   });
 });
 
-describe('a location without a digest', () => {
+const set = (client: Client, id: string, at: string) =>
+  client.patch(id, [{ op: 'add', path: '/locations/-', value: { url: at, metadata: {} } }]);
+
+describe.each([
+  ['added', (id: string, at: string) => add(alice, id, { url: at, validation_data: {} }), 202],
+  ['set by a patch', (id: string, at: string) => set(alice, id, at), 200],
+])('a location without a digest that is %s', (how, place, accepted) => {
   it('makes the image active at once; its bytes are read when they were looked at', async () => {
-    const page = heldPage('/slow', DATA);
+    const page = heldPage(`/slow/${encodeURIComponent(how)}`, DATA);
     const { id } = await alice.create(RAW);
 
-    const answer = await add(alice, id, { url: page.url, validation_data: {} });
+    const answer = await place(id, page.url);
 
-    expect(answer.status).toBe(202);
+    expect(answer.status).toBe(accepted);
     expect((await alice.show(id)).body).toMatchObject({ status: 'active', size: MIB, checksum: null, stores: 'http' });
     expect((await download(alice, id)).status).toBe(503);
-    expect((await alice.patch(id, [{ op: 'add', path: '/locations/-', value: { url, metadata: {} } }])).status).toBe(
-      409,
-    );
+    // Only what is the same file for certain may be said of them meanwhile.
+    expect((await set(alice, id, url)).status).toBe(409);
+    expect((await set(alice, id, `${page.url}#again`)).status).toBe(200);
     page.release();
     expect(await settled(id)).toMatchObject({ ...KNOWN, status: 'active', virtual_size: MIB });
     expect((await download(alice, id)).status).toBe(200);
@@ -209,7 +243,7 @@ describe('a location without a digest', () => {
     const data = qcow2({ backingFile: '/etc/passwd' });
     const { id } = await alice.create({ disk_format: 'qcow2', container_format: 'bare' });
 
-    expect((await add(alice, id, { url: web.bytes('/backed', data) })).status).toBe(202);
+    expect((await place(id, web.bytes('/backed', data))).status).toBe(accepted);
 
     expect(await settled(id)).toMatchObject({ status: 'queued', size: null, locations: [] });
     expect(await taskOf(id)).toMatchObject({ status: 'failure', message: expect.stringContaining(id) });
@@ -217,16 +251,13 @@ describe('a location without a digest', () => {
     expect(await usage()).toMatchObject({ uploads: 0, running_jobs: 0 });
   });
 
-  it('of another format than the image says takes it back too, with a digest or without', async () => {
-    const data = qcow2({});
-    const page = web.bytes('/qcow2', data);
+  it('of another format than the image says takes it back, too', async () => {
+    const { id } = await alice.create(RAW);
 
-    for (const more of [{}, awaiting('md5', digest('md5', data))]) {
-      const { id } = await alice.create(RAW);
-      expect((await add(alice, id, { url: page, ...more })).status).toBe(202);
-      expect(await settled(id)).toMatchObject({ status: 'queued' });
-      expect((await taskOf(id)).status).toBe('failure');
-    }
+    expect((await place(id, web.bytes('/qcow2', qcow2({})))).status).toBe(accepted);
+
+    expect(await settled(id)).toMatchObject({ status: 'queued' });
+    expect((await taskOf(id)).status).toBe('failure');
   });
 
   it.each([
@@ -235,7 +266,7 @@ describe('a location without a digest', () => {
   ])('is refused at once where %s', async (_what, address, status) => {
     const { id } = await alice.create(RAW);
 
-    expect((await add(alice, id, { url: address() })).status).toBe(status);
+    expect((await place(id, address())).status).toBe(status);
 
     expect((await alice.show(id)).body.status).toBe('queued');
     expect((await alice.ask('GET', `/v2/images/${id}/tasks`)).body.tasks).toEqual([]);
@@ -346,20 +377,24 @@ describe('copy-image of what lies on the web', () => {
   });
 
   it('is refused while nobody knows its digest', async () => {
+    const page = heldPage('/to-copy', DATA);
     const { id } = await alice.create(RAW);
-    await alice.patch(id, [{ op: 'add', path: '/locations/-', value: { url, metadata: {} } }]);
+    await set(alice, id, page.url);
 
     expect((await copy(id)).status).toBe(409);
+    page.release();
+    await settled(id);
   });
 });
 
 describe('the cache', () => {
-  it('keeps what lies on the web only if it has a digest', async () => {
+  it('keeps what lies on the web once its digest is known', async () => {
+    const page = heldPage('/to-cache', DATA);
     await root.ask('DELETE', '/v2/cache');
     const [known, unknown] = [await alice.create(RAW), await alice.create(RAW)];
     await add(alice, known.id, { url, ...awaiting('md5') });
     await settled(known.id);
-    await alice.patch(unknown.id, [{ op: 'add', path: '/locations/-', value: { url, metadata: {} } }]);
+    await set(alice, unknown.id, page.url);
 
     // Files come one at a time.
     for (const { id } of [unknown, known]) expect((await root.ask('PUT', `/v2/cache/${id}`)).status).toBe(202);
@@ -368,7 +403,7 @@ describe('the cache', () => {
       const { cached_images: cached, queued_images: queued } = (await root.ask('GET', '/v2/cache')).body;
       expect([cached.map((each: { image_id: string }) => each.image_id), queued]).toEqual([[known.id], []]);
     });
-    expect((await download(alice, unknown.id)).status).toBe(200);
-    expect((await root.ask('GET', '/v2/cache')).body.queued_images).toEqual([]);
+    page.release();
+    await settled(unknown.id);
   });
 });

@@ -10,6 +10,7 @@ import { PublicAddress } from '../../shared/public-address.js';
 import { PatchTypeUnsupportedError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { TokenGuard } from '../../shared/auth-guard.js';
+import { GLANCE_JOBS } from '../imports/import-request.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { NEW_IMAGE } from '../schemas/schema-documents.js';
 import { toCreateImage } from './create-image.js';
@@ -85,7 +86,7 @@ export class GlanceImagesController {
     const update = () => this.images.update(actor, imageId, (image) => toUpdateImage(patch, image, dialect));
     const changes = toLocationChanges(patch);
     if (changes.length === 0) return this.present(actor, await update());
-    await this.locations.update(actor, imageId, changes, update);
+    await this.imports.changeLocations(actor, imageId, { face: GLANCE_JOBS, changes }, update);
     return this.present(actor, await this.images.get(actor, imageId));
   }
 
@@ -104,13 +105,16 @@ export class GlanceImagesController {
     const { shown, directUrlShown } = this.locations;
     const places = await this.locations.of(actor, images);
     return new Map(
-      [...places].map(([id, locations]) => [
-        id,
-        {
-          ...(shown ? { locations } : {}),
-          ...(directUrlShown && locations.length > 0 ? { direct_url: locations[0]!.url } : {}),
-        },
-      ]),
+      images.map((image) => {
+        const locations = places.get(image.id);
+        const stores = this.locations.storesOf(actor, image);
+        const shownPlaces = {
+          ...(shown && locations ? { locations } : {}),
+          ...(directUrlShown && locations?.[0] ? { direct_url: locations[0].url } : {}),
+          ...(stores.length > 0 ? { stores: [...stores].sort().join(',') } : {}),
+        };
+        return [image.id, shownPlaces];
+      }),
     );
   }
 }

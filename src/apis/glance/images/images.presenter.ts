@@ -3,6 +3,8 @@ import { presentTime } from '../../shared/wire-time.js';
 
 /** Which of its places an image shows. */
 export interface ShownPlaces {
+  /** In the order of the alphabet: tempest compares the text. */
+  readonly stores?: string;
   readonly locations?: readonly ShownLocation[];
   readonly direct_url?: string;
 }
@@ -41,7 +43,5 @@ function presentAttributes(image: Image, places: ShownPlaces) {
     file: `${path}/file`,
     schema: '/v2/schemas/image',
     ...places,
-    // In the order of the alphabet: tempest compares the text.
-    ...(image.storeIds.length > 0 ? { stores: [...image.storeIds].sort().join(',') } : {}),
   };
 }

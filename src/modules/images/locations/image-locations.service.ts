@@ -3,13 +3,13 @@ import { isUuid } from '../../../common/ids.js';
 import { Config } from '../../../config/config.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { Outbox } from '../../../platform/events/outbox.js';
-import type { Actor } from '../../tenancy/index.js';
+import { type Actor, Ledger } from '../../tenancy/index.js';
 import type { Image } from '../image.entity.js';
 import { ImageNotFoundError } from '../images.errors.js';
 import { ImagesPolicy, type Sighting } from '../images.policy.js';
 import { ImagesRepository } from '../images.repository.js';
-import { importTaskOf, isUnexamined } from '../imports/import-marks.js';
-import { ImportLockedError } from '../imports/imports.errors.js';
+import { ImageImportsRepository } from '../imports/image-imports.repository.js';
+import { markImporting } from '../imports/import-marks.js';
 import { ImageCopiesService } from './image-copies.service.js';
 import { type ImageLocation, type LocationMetadata, storeOf, urlOf } from './image-location.js';
 import { ImageLocationsRepository } from './image-locations.repository.js';
@@ -23,6 +23,15 @@ export interface ShownLocation {
   readonly metadata: LocationMetadata;
 }
 
+/** Lets somebody look at the bytes of an image, of which nobody has said what they come to. */
+export interface Examination {
+  readonly taskId: string;
+  /** Called within the transaction that makes the image `active`; nobody reads its bytes before the task is done. */
+  begin(image: Image, url: string): Promise<unknown>;
+}
+
+const NOWHERE: ReadonlyMap<string, readonly ImageLocation[]> = new Map();
+
 /** Where the bytes of images are, as far as users are told and may say so themselves. */
 @Injectable()
 export class ImageLocationsService {
@@ -32,6 +41,8 @@ export class ImageLocationsService {
     private readonly copies: ImageCopiesService,
     private readonly web: WebReader,
     private readonly policy: ImagesPolicy,
+    private readonly imports: ImageImportsRepository,
+    private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
     private readonly config: Config,
@@ -50,10 +61,15 @@ export class ImageLocationsService {
   /** The places of images that the actor sees, by their ids; of images whose places it may not know there is no entry. */
   async of(actor: Actor, images: readonly Image[]): Promise<ReadonlyMap<string, readonly ShownLocation[]>> {
     if (!this.shown && !this.directUrlShown) return new Map();
-    const ids = images.filter((image) => this.policy.seesLocations(actor, image)).map(({ id }) => id);
-    if (ids.length === 0) return new Map();
-    const places = await this.locations.of(ids);
-    return new Map([...places].map(([id, each]) => [id, each.map(present)]));
+    const known = images.filter((image) => this.policy.seesLocations(actor, image));
+    const open = known.filter((image) => !this.policy.hidesPlaces(actor, image));
+    const places = open.length > 0 ? await this.locations.of(open.map(({ id }) => id)) : NOWHERE;
+    return new Map(known.map(({ id }) => [id, (places.get(id) ?? []).map(present)]));
+  }
+
+  /** The stores that have the bytes of an image which the actor sees, as far as it is told. */
+  storesOf(actor: Actor, image: Image): readonly string[] {
+    return this.policy.hidesPlaces(actor, image) ? [] : image.storeIds;
   }
 
   /**
@@ -65,17 +81,18 @@ export class ImageLocationsService {
     if (!sighting) throw new ImageNotFoundError(imageId);
     this.policy.checkFetchLocations(actor, sighting);
     const { id } = sighting.image;
+    if (this.policy.hidesPlaces(actor, sighting.image)) return [];
     return (await this.locations.of([id])).get(id)!.map(present);
   }
 
   /**
    * Changes where an image's bytes are, together with whatever else `andAlso` does, or not at all. New places are asked
-   * for their size before; a queued image becomes active.
+   * for their size before; a queued image becomes active, and is given to `examination` unless its digest was said.
    *
    * @throws LocationsHiddenError
    * @throws ImageNotFoundError, ImageForbiddenError
    * @throws LocationMismatchError the bytes there are not the image's, or nobody could tell
-   * @throws ImportLockedError a task still looks at the bytes there
+   * @throws LimitExceededError the project's uploads would be too many
    * @throws anything that `planChanges` and `WebReader.measure` throw
    */
   async update(
@@ -83,6 +100,7 @@ export class ImageLocationsService {
     imageId: string,
     changes: readonly LocationChange[],
     andAlso: () => Promise<unknown>,
+    examination: Examination,
   ): Promise<void> {
     if (!this.shown) throw new LocationsHiddenError();
     const seen = isUuid(imageId, true) ? await this.images.find(imageId, actor.projectId) : null;
@@ -95,7 +113,9 @@ export class ImageLocationsService {
       const sighting = await this.images.findForUpdate(imageId, actor.projectId);
       if (!sighting) throw new ImageNotFoundError(imageId);
       const plan = await this.plan(actor, sighting, changes);
-      await this.carryOut(actor, sighting.image, plan, sizes);
+      const { image } = sighting;
+      const changed = await this.carryOut(actor, image, plan, sizes);
+      if (image.status === 'queued' && changed.hashValue === null) await this.examine(changed, plan, examination);
     });
   }
 
@@ -103,7 +123,6 @@ export class ImageLocationsService {
     const { image } = sighting;
     if (changes.some(({ kind }) => kind === 'remove')) this.policy.checkDeleteLocation(actor, sighting);
     if (changes.some(({ kind }) => kind !== 'remove')) this.policy.checkSetLocation(actor, sighting);
-    if (isUnexamined(image)) throw new ImportLockedError(image.id, importTaskOf(image)!);
     const present = (await this.locations.of([image.id])).get(image.id)!;
     const plan = planChanges(image, present, changes, (url) => this.web.check(url));
     // Of bytes without a digest nobody can tell whether those elsewhere are the same.
@@ -122,7 +141,7 @@ export class ImageLocationsService {
     image: Image,
     { places, digests }: LocationPlan,
     sizes: ReadonlySet<number>,
-  ): Promise<void> {
+  ): Promise<Image> {
     const all = new Set(image.sizeBytes === null ? sizes : [...sizes, image.sizeBytes]);
     if (all.size > 1) throw new LocationMismatchError('The location has another size than the image');
     const present = (await this.locations.of([image.id])).get(image.id)!;
@@ -151,6 +170,14 @@ export class ImageLocationsService {
       },
       { dispatch: activated },
     );
+    return changed;
+  }
+
+  /** Nobody reads the bytes until somebody has; changes of the places are allowed meanwhile, as far as they are the same. */
+  private async examine(image: Image, { places }: LocationPlan, { taskId, begin }: Examination): Promise<void> {
+    await this.ledger.reserve(image.projectId, 'uploads', 1);
+    const properties = markImporting(image.properties, taskId, [], []);
+    await begin(await this.imports.setProperties(image.id, properties), urlOf(places[0]!));
   }
 }
 

@@ -12,6 +12,7 @@ import {
   ExaminedLocationsService,
   type Image,
   ImageImportsService,
+  ImageLocationsService,
   ImagesService,
 } from '../../images/index.js';
 import { type Actor, Ledger, NotPermittedError } from '../../tenancy/index.js';
@@ -24,7 +25,7 @@ import type { JobCause } from '../jobs.types.js';
 import { type ImportOrder, type ImportSourceOrder, toAsker, tokenContext } from './import-order.js';
 import type { HashOrder } from './hash-order.js';
 import { ImportArgumentError, ImportMethodError } from './imports.errors.js';
-import type { AddImageLocation, ImportImage } from './imports.types.js';
+import type { AddImageLocation, ChangeImageLocations, ImportImage } from './imports.types.js';
 
 const MINUTE_MS = 60_000;
 /** A task that holds an image and does nothing for so long may be put aside. @see Image API v2, import locking */
@@ -51,6 +52,7 @@ export class ImportsService implements OnModuleInit {
     private readonly images: ImagesService,
     private readonly imports: ImageImportsService,
     private readonly locations: ExaminedLocationsService,
+    private readonly places: ImageLocationsService,
     private readonly egress: EgressClient,
     private readonly secrets: SecretBox,
     private readonly ledger: Ledger,
@@ -119,6 +121,29 @@ export class ImportsService implements OnModuleInit {
     return this.locations.begin(actor, imageId, command, (image) =>
       this.insert(actor, task, { face, jobType: 'hash', input: { ...order } }, image),
     );
+  }
+
+  /**
+   * Changes where an image's bytes are. Where a queued image becomes active by it and nobody has said what they come to, a
+   * worker looks at them before anybody reads them.
+   *
+   * @throws LimitExceededError too many uploads or jobs are under way
+   * @throws anything that `ImageLocationsService.update` and `andAlso` throw
+   */
+  changeLocations(
+    actor: Actor,
+    imageId: string,
+    { face, changes }: ChangeImageLocations,
+    andAlso: () => Promise<unknown>,
+  ): Promise<void> {
+    const task = { id: newId(), sealedToken: null };
+    return this.places.update(actor, imageId, changes, andAlso, {
+      taskId: task.id,
+      begin: (image, url) => {
+        const order: HashOrder = { url, validation: null };
+        return this.insert(actor, task, { face, jobType: 'hash', input: { ...order } }, image);
+      },
+    });
   }
 
   private offered(method: string): ImportMethod {

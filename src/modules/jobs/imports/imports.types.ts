@@ -1,5 +1,5 @@
 import type { AwaitedDigest } from './hash-order.js';
-import type { StoreChoice } from '../../images/index.js';
+import type { LocationChange, StoreChoice } from '../../images/index.js';
 import type { JobStatus } from '../job-state.js';
 
 /** What somebody wants imported into an image. Names and texts are as they came; the domain says what is missing. */
@@ -28,6 +28,13 @@ export interface AddImageLocation {
   readonly face: string;
   readonly url: string;
   readonly validation: AwaitedDigest | null;
+}
+
+/** What is to become of the places of an image. */
+export interface ChangeImageLocations {
+  /** @see ImportImage.face */
+  readonly face: string;
+  readonly changes: readonly LocationChange[];
 }
 
 export const TASK_SORT_KEYS = ['id', 'type', 'status', 'owner', 'created_at', 'updated_at', 'expires_at'] as const;
