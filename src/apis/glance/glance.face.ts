@@ -84,14 +84,13 @@ export class GlanceFace extends Face {
   /** Every listed minor is the same API; a path without version may name it in `Accept`. */
   override rewritePath(path: string, accept: string | undefined): string {
     const below = path.slice(GLANCE_MOUNT.length);
-    if (below === '/' || below === '/versions/') return path.slice(0, -1);
     const first = below.split('/', 2)[1] ?? '';
     if (this.prefixes.has(first)) return `${GLANCE_MOUNT}/v2${below.slice(1 + first.length)}`;
     const wanted = VERSION_IN_ACCEPT.exec(accept ?? '')?.[1];
-    if (wanted !== undefined && this.prefixes.has(wanted) && first !== '' && first !== 'versions') {
-      return `${GLANCE_MOUNT}/v2${below}`;
+    if (wanted !== undefined && this.prefixes.has(wanted) && first !== 'versions') {
+      return `${GLANCE_MOUNT}/v2${below || '/'}`;
     }
-    return path;
+    return below === '/' || below === '/versions/' ? path.slice(0, -1) : path;
   }
 
   override bodyMode(method: string, path: string): BodyMode {

@@ -89,6 +89,13 @@ it('says that it is healthy, without a token', async () => {
 describe('credentials', () => {
   const PATHS = ['/v2/', '/v2/images', '/v2/images/x', '/v2/schemas/image', '/v2/info/stores', '/v2/nothing'];
 
+  it('are asked for at / by who names the version there, where nothing is', async () => {
+    const headers = { accept: 'application/vnd.openstack.images-v2' };
+
+    expect((await ask(kiln, 'GET', '/', { headers })).status).toBe(401);
+    expect((await alice.ask('GET', '/', undefined, headers)).status).toBe(404);
+  });
+
   it.each(PATHS)('are asked for at %s', async (path) => {
     for (const token of [null, 'wrong']) {
       const answer = await ask(kiln, 'GET', path, { token });

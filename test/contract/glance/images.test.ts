@@ -231,6 +231,15 @@ describe('showing and deleting', () => {
 });
 
 describe('changing an image', () => {
+  it('tells nobody who does not see it which of the changes could be made', async () => {
+    const { id } = await alice.create({ visibility: 'private' });
+    const change = [{ op: 'remove', path: '/min_ram' }];
+
+    expect(
+      of(await alice.patch(id, change), await bob.patch(id, change), await root.patch(randomUUID(), change)),
+    ).toEqual([403, 404, 404]);
+  });
+
   it('answers with the whole image, changed', async () => {
     const before = await alice.create({ name: 'a', os_distro: 'debian' });
     const answer = await alice.patch(before.id, [

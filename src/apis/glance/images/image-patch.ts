@@ -63,7 +63,7 @@ export function patchDialect(contentType: string | undefined): PatchDialect | nu
  * Reads the body of a PATCH: `{"op", "path", "value"}` in v2.1, `{"<op>": "<path>", "value"}` in v2.0.
  *
  * @throws RequestInvalidError it is no list of such changes, or a value breaks its schema
- * @throws AttributeReadOnlyError, AttributeReservedError, AttributeNotRemovableError
+ * @throws AttributeReadOnlyError, AttributeReservedError
  */
 export function parsePatch(
   body: unknown,
@@ -77,7 +77,7 @@ export function parsePatch(
     const { operation, pointer } = dialect === 'v2.1' ? readDraft10(change) : readDraft4(change);
     const name = readPointer(pointer);
     if (name === 'locations' && locations) return readLocationChange(operation, pointer as string, change);
-    checkTarget(operation, name);
+    checkTarget(name);
     if (operation === 'remove') return { operation, name };
     if (!Object.hasOwn(change, 'value')) {
       throw new RequestInvalidError(`Operation "${operation}" requires a member named "value".`);
@@ -90,7 +90,7 @@ export function parsePatch(
 
 /**
  * What the changes, applied in order, make of an image.
- * @throws PropertyConflictError
+ * @throws PropertyConflictError, AttributeNotRemovableError
  */
 export function toUpdateImage(patch: readonly PatchOperation[], image: Image, dialect: PatchDialect): UpdateImage {
   const attributes: Record<string, unknown> = {};
@@ -98,6 +98,7 @@ export function toUpdateImage(patch: readonly PatchOperation[], image: Image, di
   const touched = new Set<string>();
   for (const { operation, name, value } of patch) {
     if (name === 'locations') continue;
+    if (operation === 'remove' && isBaseAttribute(name)) throw new AttributeNotRemovableError(name);
     if (isWritable(name)) {
       if (operation === 'add' && dialect === 'v2.0') throw exists(name);
       attributes[WRITABLE[name]] = value;
@@ -184,8 +185,7 @@ function readPointer(pointer: unknown): string {
   return name;
 }
 
-function checkTarget(operation: PatchOperation['operation'], name: string): void {
+function checkTarget(name: string): void {
   if (READ_ONLY.has(name)) throw new AttributeReadOnlyError(name);
   if (isReserved(name)) throw new AttributeReservedError(name);
-  if (operation === 'remove' && isBaseAttribute(name)) throw new AttributeNotRemovableError(name);
 }

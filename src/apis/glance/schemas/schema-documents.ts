@@ -151,14 +151,18 @@ const TASK_PROPERTIES = {
   image_id: { type: 'string', description: 'Image associated with the task' },
   request_id: { type: 'string', description: 'Human-readable informative request-id' },
   user_id: { type: 'string', description: 'User associated with the task' },
-  expires_at: { type: 'string', description: 'Datetime when this resource would be subject to removal' },
+  expires_at: { type: ['null', 'string'], description: 'Datetime when this resource would be subject to removal' },
   created_at: { type: 'string', description: 'Datetime when this resource was created' },
   updated_at: { type: 'string', description: 'Datetime when this resource was updated' },
-  self: { type: 'string' },
-  schema: { type: 'string' },
+  self: { type: 'string', readOnly: true },
+  schema: { type: 'string', readOnly: true },
 };
 
+const { input: _input, result: _result, message: _message, ...STUB_PROPERTIES } = TASK_PROPERTIES;
+
 const TASK = { name: 'task', properties: TASK_PROPERTIES, additionalProperties: false };
+/** As lists show it. */
+const TASK_STUB = { ...TASK, properties: STUB_PROPERTIES };
 
 /** A list that has pages; `items` is what stands under its name. */
 function collection(name: string, items: object) {
@@ -191,7 +195,7 @@ export function schemas(formats: FormatWords): Readonly<Record<string, object>> 
       links: [{ rel: 'describedby', href: '{schema}' }],
     },
     task: TASK,
-    tasks: collection('tasks', { type: 'array', items: TASK }),
+    tasks: collection('tasks', { type: 'array', items: TASK_STUB }),
   };
 }
 

@@ -98,6 +98,11 @@ export class ImageMembersService {
    */
   remove(actor: Actor, imageId: string, member: string): Promise<void> {
     return this.uow.run(async () => {
+      // Told to everybody who sees all members, before it is asked who may remove one.
+      const { image: seen } = await this.find(actor, imageId);
+      if (seen.visibility === 'shared' && this.policy.seesAllMembers(actor, seen)) {
+        if (!(await this.members.find(seen.id, member))) throw new MemberNotFoundError(seen.id, member);
+      }
       const image = await this.lockShared('delete_member', actor, imageId);
       if (!(await this.members.delete(image.id, member))) throw new MemberNotFoundError(image.id, member);
       await this.record('image.member_removed', actor, image, { member });
