@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
+import { usageOf } from '../../support/usage.js';
 import { type WebServer, webServer } from '../../support/web-server.js';
 import { ask, Client, clients } from './wire.js';
 
@@ -85,14 +86,8 @@ async function tasksOf(client: Client, id: string): Promise<any[]> {
   return body.tasks;
 }
 
-async function usage(project = ALPHA): Promise<Record<string, number>> {
-  const { rows } = await database.query<{ quantity: string; used: string }>(
-    `SELECT quantity, used FROM project_usage WHERE project_id = $1
-       AND quantity IN ('storage_bytes', 'staging_bytes', 'uploads', 'running_jobs', 'queued_jobs')`,
-    [project],
-  );
-  return Object.fromEntries(rows.map(({ quantity, used }) => [quantity, Number(used)]));
-}
+const usage = (project = ALPHA) =>
+  usageOf(database, project, 'storage_bytes', 'staging_bytes', 'uploads', 'running_jobs', 'queued_jobs');
 
 async function download(client: Client, id: string): Promise<Buffer> {
   const reply = await fetch(`${kiln.url}/image/v2/images/${id}/file`, { headers: { 'x-auth-token': client.token } });

@@ -8,6 +8,7 @@ import pg from 'pg';
 import { qcow2 } from '../../support/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
+import { usageOf } from '../../support/usage.js';
 import { type WebServer, webServer } from '../../support/web-server.js';
 import { ask, Client, clients } from './wire.js';
 
@@ -89,14 +90,7 @@ async function taskOf(id: string): Promise<any> {
   return body.tasks[0];
 }
 
-async function usage(): Promise<Record<string, number>> {
-  const { rows } = await database.query(
-    `SELECT quantity, used FROM project_usage WHERE project_id = $1
-       AND quantity IN ('storage_bytes', 'uploads', 'running_jobs', 'queued_jobs')`,
-    [ALPHA],
-  );
-  return Object.fromEntries(rows.map(({ quantity, used }) => [quantity, used]));
-}
+const usage = () => usageOf(database, ALPHA, 'storage_bytes', 'uploads', 'running_jobs', 'queued_jobs');
 
 /** A page that sends what comes before the hold at once, and the rest when it is told to. */
 function heldPage(path: string, data: Buffer): { readonly url: string; release(): void } {

@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
+import { usageOf } from '../../support/usage.js';
 import { ask, Client, clients } from './wire.js';
 
 const MIB = 1024 * 1024;
@@ -47,14 +48,7 @@ afterAll(async () => {
 const stage = (client: Client, id: string, data: Uint8Array | string, headers: Record<string, string> = {}) =>
   client.ask('PUT', `/v2/images/${id}/stage`, data, { 'content-type': 'application/octet-stream', ...headers });
 
-async function usage(): Promise<Record<string, number>> {
-  const { rows } = await database.query<{ quantity: string; used: string }>(
-    `SELECT quantity, used FROM project_usage WHERE project_id = $1
-       AND quantity IN ('storage_bytes', 'staging_bytes', 'uploads')`,
-    [TINY],
-  );
-  return Object.fromEntries(rows.map(({ quantity, used }) => [quantity, Number(used)]));
-}
+const usage = () => usageOf(database, TINY, 'storage_bytes', 'staging_bytes', 'uploads');
 
 const files = async (): Promise<number> =>
   Number((await database.query<{ count: string }>('SELECT count(*) FROM stored_files')).rows[0]!.count);

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { Client } from '../../contract/glance/wire.js';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
+import { usageOf } from '../../support/usage.js';
 import { type WebServer, webServer } from '../../support/web-server.js';
 
 const MIB = 1024 * 1024;
@@ -38,13 +39,7 @@ async function worker(): Promise<RunningKiln> {
   return kiln;
 }
 
-async function usage(): Promise<Record<string, number>> {
-  const { rows } = await database.query<{ quantity: string; used: string }>(
-    `SELECT quantity, used FROM project_usage WHERE project_id = $1 AND quantity = ANY ($2)`,
-    [ALPHA, Object.keys(NOTHING)],
-  );
-  return Object.fromEntries(rows.map(({ quantity, used }) => [quantity, Number(used)]));
-}
+const usage = () => usageOf(database, ALPHA, ...Object.keys(NOTHING));
 
 const show = async (id: string) => (await alice.show(id)).body;
 const task = async (id: string) => (await alice.ask('GET', `/v2/images/${id}/tasks`)).body.tasks[0];

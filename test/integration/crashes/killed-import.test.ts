@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
+import { usageOf } from '../../support/usage.js';
 import { type WebServer, webServer } from '../../support/web-server.js';
 import { Client } from '../../contract/glance/wire.js';
 
@@ -39,14 +40,7 @@ async function worker(): Promise<RunningKiln> {
   return kiln;
 }
 
-async function usage(): Promise<Record<string, number>> {
-  const { rows } = await database.query<{ quantity: string; used: string }>(
-    `SELECT quantity, used FROM project_usage WHERE project_id = $1
-       AND quantity IN ('storage_bytes', 'staging_bytes', 'uploads', 'running_jobs', 'queued_jobs')`,
-    [ALPHA],
-  );
-  return Object.fromEntries(rows.map(({ quantity, used }) => [quantity, Number(used)]));
-}
+const usage = () => usageOf(database, ALPHA, ...Object.keys(NOTHING));
 
 /** What the rows say is stored, or on its way. */
 async function objectKeys(): Promise<string[]> {

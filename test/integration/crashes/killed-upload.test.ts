@@ -6,6 +6,7 @@ import { join, relative } from 'node:path';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
+import { usageOf } from '../../support/usage.js';
 
 const MIB = 1024 * 1024;
 const PIECE = randomBytes(MIB);
@@ -61,13 +62,7 @@ function beginUpload(token: string, id: string, framing: string): void {
   }
 }
 
-async function usage(): Promise<Record<string, number>> {
-  const { rows } = await database.query<{ quantity: string; used: string }>(
-    `SELECT quantity, used FROM project_usage WHERE project_id = $1 AND quantity IN ('storage_bytes', 'uploads')`,
-    [ALPHA],
-  );
-  return Object.fromEntries(rows.map(({ quantity, used }) => [quantity, Number(used)]));
-}
+const usage = () => usageOf(database, ALPHA, 'storage_bytes', 'uploads');
 
 /** What the rows say is stored, or on its way. */
 async function objectKeys(): Promise<string[]> {
