@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { qcow2, vmdk, VMDK_DESCRIPTOR } from '../../support/disk-images.js';
 import { eventually } from '../../support/eventually.js';
-import { freePort, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
+import { BETA, freePort, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
+import { usageOf } from '../../support/usage.js';
 import { type WebServer, webServer } from '../../support/web-server.js';
 import { Client, clients } from './wire.js';
 
@@ -39,6 +40,7 @@ beforeAll(async () => {
   kiln = await startKiln({
     env: {
       KILN_EGRESS_ALLOW: web.host,
+      KILN_GLANCE_REGIONS: JSON.stringify({ RegionTwo: { public: `http://${web.host}/two` } }),
       KILN_DELETED_RETENTION: '0',
       KILN_IMAGE_SIZE_MAX_BYTES: String(4 * MIB),
       KILN_STORES: JSON.stringify([
@@ -92,13 +94,7 @@ async function imported(uri: string, formats: object = RAW): Promise<{ image: an
   return { image, task: body.tasks[0] };
 }
 
-async function used(project: string): Promise<Record<string, number>> {
-  const { rows } = await database.query<{ quantity: string; used: string }>(
-    'SELECT quantity, used FROM project_usage WHERE project_id = $1',
-    [project],
-  );
-  return Object.fromEntries(rows.map(({ quantity, used }) => [quantity, Number(used)]));
-}
+const used = (project: string) => usageOf(database, project);
 
 /** Files in the store and in staging, of this project: what a user could fill the disk with. */
 async function filesOf(...folders: string[]): Promise<string[]> {
@@ -122,6 +118,39 @@ function slowUpload(client: Client, id: string, first: Uint8Array) {
 }
 
 describe('who may', () => {
+  it('OSSN-0005: an image that is shared is listed once it was accepted', async () => {
+    const { id } = await alice.createWithData(Buffer.from('unasked'));
+    const listed = async () => (await bob.ask('GET', `/v2/images?id=${id}`)).body.images.length;
+    await alice.ask('POST', `/v2/images/${id}/members`, { member: BETA });
+    const before = await listed();
+
+    await bob.ask('PUT', `/v2/images/${id}/members/${BETA}`, { status: 'accepted' });
+
+    expect([before, await listed()]).toEqual([0, 1]);
+  });
+
+  it('OSSN-0015: only administrators make images public', async () => {
+    const { id } = await alice.create();
+    const publish = [{ op: 'replace', path: '/visibility', value: 'public' }];
+
+    expect((await alice.ask('POST', '/v2/images', { visibility: 'public' })).status).toBe(403);
+    expect((await alice.patch(id, publish)).status).toBe(403);
+    expect((await root.patch(id, publish)).status).toBe(200);
+  });
+
+  it('OSSN-0048: another method on a path does nothing that a filter before it would have to know', async () => {
+    const { id } = await alice.createWithData(Buffer.from('kept'));
+
+    for (const [method, path] of [
+      ['DELETE', `/v2/images/${id}/file`],
+      ['POST', `/v2/images/${id}`],
+      ['HEAD', `/v2/images/${id}/file`],
+    ] as const) {
+      expect((await alice.ask(method, path)).status).toBe(405);
+    }
+    expect((await download(alice, id)).text).toBe('kept');
+  });
+
   it('OSSA-2012-017: nobody deletes the images of others', async () => {
     const hidden = await alice.createWithData(Buffer.from('a'), { visibility: 'private' });
     const shown = await root.createWithData(Buffer.from('a'), { visibility: 'public' });
@@ -261,6 +290,21 @@ describe('the files and secrets of the server', () => {
     expect((await alice.upload((await alice.create(RAW)).id, data)).status).toBe(415);
   });
 
+  it('OSSA-2016-012: a disk that would cost whoever opens it more than it is worth is refused', async () => {
+    const hostile = [
+      qcow2({ virtualSizeBytes: 1n << 62n }),
+      qcow2({ l1Entries: 0xffffffff }),
+      qcow2({ refcountTableClusters: 0xffffffff }),
+      qcow2({ snapshots: 0xffffffff }),
+    ];
+    for (const data of hostile) {
+      const { id } = await alice.create(QCOW2);
+
+      expect((await alice.upload(id, data)).status).toBe(415);
+      expect((await alice.show(id)).body).toMatchObject({ status: 'queued', virtual_size: null });
+    }
+  });
+
   it('OSSA-2023-002: a vmdk whose descriptor names other files is refused', async () => {
     const formats = { disk_format: 'vmdk', container_format: 'bare' };
     const flat = VMDK_DESCRIPTOR.replace('monolithicSparse', 'monolithicFlat').replace('SPARSE', 'FLAT');
@@ -323,6 +367,46 @@ describe('the network of the server', () => {
     }
     expect((await fromWeb(alice, id, 'http://169.254.169.254/latest/meta-data')).status).toBe(400);
     expect(inside.asked).toEqual([]);
+  });
+
+  it('OSSA-2026-004: nor does another region, neither for the record nor for the data', async () => {
+    const headersSeen: unknown[] = [];
+    const target = inside.page('/inside', ({ headers }, reply) => {
+      headersSeen.push(headers);
+      reply.end(JSON.stringify({ status: 'active', ...RAW }));
+    });
+    const redirect = (_request: unknown, reply: any) => reply.writeHead(302, { location: target }).end();
+    const record = JSON.stringify({ status: 'active', ...RAW });
+    for (const [recordPage, dataPage] of [
+      [redirect, redirect],
+      [(_request: unknown, reply: any) => reply.end(record), redirect],
+    ] as const) {
+      const [{ id }, remote] = [await alice.create(RAW), randomUUID()];
+      web.page(`/two/v2/images/${remote}`, recordPage);
+      web.page(`/two/v2/images/${remote}/file`, dataPage);
+      const method = { name: 'glance-download', glance_region: 'RegionTwo', glance_image_id: remote };
+
+      expect((await alice.ask('POST', `/v2/images/${id}/import`, { method })).status).toBe(202);
+
+      expect(await settled(alice, id)).toMatchObject({ status: 'queued' });
+    }
+    expect(headersSeen).toEqual([]);
+  });
+
+  it('OSSN-0105: the older import of the tasks API leads no further inside than the newer one', async () => {
+    const target = inside.bytes('/secret', Buffer.from('inside'));
+    const input = (from: string) => ({ import_from: from, import_from_format: 'raw', image_properties: RAW });
+    const redirecting = web.page('/to-inside', (_request, reply) => {
+      reply.writeHead(302, { location: target }).end();
+    });
+
+    expect((await root.ask('POST', '/v2/tasks', { type: 'import', input: input(target) })).status).toBe(400);
+    const followed = await root.ask('POST', '/v2/tasks', { type: 'import', input: input(redirecting) });
+    expect(followed.status).toBe(201);
+    await eventually(async () => {
+      expect((await root.ask('GET', `/v2/tasks/${followed.body.id}`)).body.status).toBe('failure');
+    }, 60_000);
+    expect(inside.asked).not.toContain('/secret');
   });
 
   it('OSSN-0078: an import does not tell which ports are open', async () => {
@@ -399,7 +483,7 @@ describe('room', () => {
     await eventually(async () => expect(await filesOf(folder, kiln.dataDir)).toEqual(before), 60_000);
   });
 
-  it('OSSN-0076: a project has no more images than its limit', async () => {
+  it('OSSN-0057, OSSN-0076: a project has no more images than its limit', async () => {
     const made = [];
     for (let round = 0; round < 5; round += 1) made.push(await tim.ask('POST', '/v2/images', {}));
 

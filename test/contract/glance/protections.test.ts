@@ -101,7 +101,7 @@ describe('a property that one may not read', () => {
 });
 
 describe('a property that one may only read', () => {
-  it('is shown, and neither changed nor removed', async () => {
+  it('OSSN-0013: is shown, and neither changed nor removed, whatever a later rule for all of them says', async () => {
     const id = await withSecret();
 
     expect(of(await alice.patch(id, [add('/x_fixed', '2')]))).toEqual([403]);
