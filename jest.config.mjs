@@ -15,6 +15,8 @@ export default {
   // Module graphs of ES modules stay in a worker until it ends.
   maxWorkers: 2,
   workerIdleMemoryLimit: '1GB',
+  // A worker with many module graphs takes a while to end on a busy machine; one that has left something open never does.
+  workerGracefulExitTimeout: 15_000,
   cacheDirectory: cacheDirectory(),
 };
 
