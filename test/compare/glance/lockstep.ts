@@ -20,12 +20,14 @@ const HEADERS = [
 ];
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const TIME = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(?=Z|$|\+)/g;
-const IMPORT_WITHIN_MS = 30_000;
+const SETTLED_WITHIN_MS = 30_000;
 
 /** Sends the same requests to the reference and to a Kiln, and holds the answers against each other. */
 export class Lockstep {
   /** Ids that the services chose: those of the reference to those of the Kiln. */
   private readonly ids = new Map<string, string>();
+  /** Images that both were asked to keep in their caches. Glance keeps others too, by itself. */
+  private readonly cached = new Set<string>();
 
   constructor(
     readonly reference: Side,
@@ -38,6 +40,7 @@ export class Lockstep {
       ask(this.kiln, { ...question, path: this.translate(question.path) }),
     ]);
     this.learn(question, asJson(reference.body), asJson(kiln.body));
+    await this.followCache(question, reference, kiln);
     const found: [at: string, reference: unknown, kiln: unknown][] = [];
     if (reference.status !== kiln.status) found.push(['status', reference.status, kiln.status]);
     else {
@@ -62,22 +65,36 @@ export class Lockstep {
   }
 
   /** Waits until neither service is still importing an image. */
-  async settle(id: string): Promise<void> {
-    const idle = async (side: Side): Promise<void> => {
-      const question = {
-        operation: 'settle',
-        actor: 'root',
-        method: 'GET',
-        path: `/v2/images/${id}`,
-        headers: {},
-      } as const;
-      for (const deadline = Date.now() + IMPORT_WITHIN_MS; Date.now() < deadline; await delay(100)) {
-        const image = asJson((await ask(side, question)).body);
-        if (image?.status !== 'importing' && !image?.os_glance_import_task) return;
+  settle(id: string): Promise<void> {
+    return this.until(`/v2/images/${id}`, (image) => image?.status !== 'importing' && !image?.os_glance_import_task);
+  }
+
+  private async until(path: string, isSettled: (body: any) => boolean): Promise<void> {
+    const question = { operation: 'settle', actor: 'root', method: 'GET', path, headers: {} } as const;
+    const settled = async (side: Side): Promise<void> => {
+      for (const deadline = Date.now() + SETTLED_WITHIN_MS; Date.now() < deadline; await delay(50)) {
+        if (isSettled(asJson((await ask(side, question)).body))) return;
       }
-      throw new Error(`${side.url} is still importing ${id}`);
+      throw new Error(`${side.url} is not done with ${path}`);
     };
-    await Promise.all([idle(this.reference), idle(this.kiln)]);
+    await Promise.all([settled(this.reference), settled(this.kiln)]);
+  }
+
+  /** Notes what was asked for the caches, and gives both time to fetch it. */
+  private async followCache({ method, path, headers }: Question, reference: Answer, kiln: Answer): Promise<void> {
+    if (reference.status >= 300 || kiln.status >= 300) return;
+    const id = /^\/v2\/(?:cache|images)\/([^/?]+)$/.exec(path)?.[1];
+    if (method === 'DELETE' && id !== undefined) this.cached.delete(id);
+    if (
+      method === 'DELETE' &&
+      path === '/v2/cache' &&
+      headers['x-image-cache-clear-target']?.toLowerCase() !== 'queue'
+    ) {
+      this.cached.clear();
+    }
+    if (method !== 'PUT' || id === undefined || !path.startsWith('/v2/cache/')) return;
+    this.cached.add(id);
+    await this.until('/v2/cache', (body) => cachedIn(body).some((entry) => entry.image_id === id));
   }
 
   private translate(text: string): string {
@@ -120,12 +137,28 @@ export class Lockstep {
       return compare('body', theirs && Object.keys(theirs).sort().join(), ours && Object.keys(ours).sort().join());
     }
     if (theirs !== undefined && ours !== undefined && isJson(reference)) {
+      if (Array.isArray(theirs.versions) && Array.isArray(ours.versions)) {
+        // Kiln serves newer minors too, so another one is the current one.
+        ours.versions = ours.versions.filter(({ id }: any) => theirs.versions.some((other: any) => other.id === id));
+        for (const version of [...theirs.versions, ...ours.versions]) delete version.status;
+      }
+      for (const body of [theirs, ours]) if (body.cached_images) body.cached_images = this.asked(cachedIn(body));
       return compare('body', this.normal(theirs, 0), this.normal(ours, 1));
     }
     return compare('body', digest(reference.body), digest(kiln.body));
   }
 
+  /** What of a cache is comparable: what both were asked to keep, but not when, and how often it was read from there. */
+  private asked(entries: readonly CachedImage[]): object[] {
+    return entries
+      .filter((entry) => this.cached.has(entry.image_id))
+      .sort((one, other) => (one.image_id < other.image_id ? -1 : 1))
+      .map(({ image_id, size, ...others }) => ({ image_id, size, others: Object.keys(others).sort().join() }));
+  }
+
   private normal(value: unknown, side: 0 | 1, key = ''): unknown {
+    // In no order that anybody is told.
+    if (typeof value === 'string' && key === 'stores') return value.split(',').sort().join(',');
     if (typeof value === 'string') return this.normalText(value, side);
     if (Array.isArray(value)) {
       const list = value.map((entry) => this.normal(entry, side));
@@ -143,6 +176,15 @@ export class Lockstep {
         .map(([name, entry]) => [name, this.normal(entry, side, name)]),
     );
   }
+}
+
+interface CachedImage {
+  readonly image_id: string;
+  readonly size: number;
+}
+
+function cachedIn(body: any): CachedImage[] {
+  return Array.isArray(body?.cached_images) ? body.cached_images : [];
 }
 
 function tasksOf(body: any): { readonly id: string }[] {

@@ -21,6 +21,7 @@ export interface Question {
 }
 
 export interface Answer {
+  /** 0: it broke off. */
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
@@ -55,7 +56,7 @@ export function ask(side: Side, question: Question): Promise<Answer> {
         reply.on('end', () =>
           resolve({ status: reply.statusCode!, headers: reply.headers, body: Buffer.concat(parts) }),
         );
-        reply.on('error', reject);
+        reply.on('error', () => resolve({ status: 0, headers: reply.headers, body: Buffer.concat(parts) }));
       },
     );
     sent.on('error', (error) => reject(new Error(`${question.method} ${question.path}: ${error.message}`)));
