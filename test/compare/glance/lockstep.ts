@@ -158,6 +158,8 @@ export class Lockstep {
 
   private normal(value: unknown, side: 0 | 1, key = ''): unknown {
     // In no order that anybody is told.
+    if (typeof value === 'string' && key === 'user_id') return '<user>';
+    if (typeof value === 'string' && key === 'request_id') return value.replace(UUID, '<id>');
     if (typeof value === 'string' && key === 'stores') return value.split(',').sort().join(',');
     if (typeof value === 'string') return this.normalText(value, side);
     if (Array.isArray(value)) {

@@ -235,6 +235,8 @@ export class Story {
       const broken = dice.pick(['', '{', '[]', '"text"', '7', 'null', '{"name":"a","name":"b"}', '\xff']);
       return { operation, method: 'POST', path: '/v2/images', body: Buffer.from(broken, 'latin1') };
     }
+    // What belongs to nobody is in the lists of everybody who sees it, but in none of Glance's.
+    if (body.owner === null) delete body.owner;
     return { operation, method: 'POST', path: '/v2/images', body };
   }
 
@@ -283,10 +285,16 @@ export class Story {
       () => query.push('name=%FF'),
     ];
     for (let count = dice.number(4); count > 0; count -= 1) dice.pick(filters)();
+    // Which one of several counts is nowhere said, but that all tags do.
+    const isFirst = (part: string, at: number): boolean => {
+      const name = part.split('=')[0]!;
+      return name === 'tag' || query.findIndex((other) => other.split('=')[0] === name) === at;
+    };
+    const asked = query.filter(isFirst);
     return {
       operation: 'list images',
       method: 'GET',
-      path: `/v2/images${query.length > 0 ? `?${query.join('&')}` : ''}`,
+      path: `/v2/images${asked.length > 0 ? `?${asked.join('&')}` : ''}`,
     };
   }
 
@@ -316,7 +324,7 @@ export class Story {
       return [
         op === 'remove' && dice.chance(80) ? 'replace' : op,
         path(name),
-        attributes[name] ?? dice.pick(BAD_VALUES),
+        attributes[name] ?? dice.pick(name === 'owner' ? BAD_VALUES.filter((value) => value !== null) : BAD_VALUES),
       ];
     };
     const changes = Array.from({ length: dice.pick([0, 1, 1, 1, 2, 3]) }, change);
@@ -630,7 +638,7 @@ export class Story {
       ...(dice.chance(5) ? { unknown: 1 } : {}),
     };
     const newNamespace = {
-      namespace: dice.pick(['ns1', 'ns2', 'ns3', 'OS::Kiln', '', 'x'.repeat(81)]),
+      namespace: dice.pick(['ns1', 'ns2', 'ns3', 'OS::Kiln', 'x'.repeat(81)]),
       ...(dice.chance(40) ? { visibility: dice.pick(['public', 'private', 'shared']) } : {}),
       ...(dice.chance(40) ? { display_name: 'D', description: 'long' } : {}),
       ...(dice.chance(20) ? { protected: dice.chance(50) } : {}),
