@@ -61,6 +61,7 @@ function limits(env: () => Readonly<Record<string, string>>): void {
     ['/image/v2/images', 'text/html; charset=UTF-8', /<title>429 Too Many Requests<\/title>/],
     ['/compute/v2.1/images', 'application/json', /"overLimit":\{.*"code":429,"retryAfter":"1"/],
     ['/foreman/api/compute_resources', 'application/json', /"error":\{"message":"Too many requests/],
+    ['/parallelcluster/v3/images/official', 'application/json', /"message":"Too many requests/],
     ['/apis/ims/v3/images', 'application/problem+json', /"status":429/],
     ['/artifacts/ims/nothing', 'application/problem+json', /"status":429/],
   ])('says so at %s in the dialect of the face', async (path, type, body) => {
