@@ -113,8 +113,8 @@ class SearchParser {
         values.push(this.word());
         this.skip(',');
       }
-      this.skip(')');
       if (values.length === 0) throw this.unexpected('Value');
+      this.skip(')');
       return values;
     }
     const values = [this.word()];
