@@ -38,6 +38,8 @@ packages=(
   glance-common
   # The clients that the tests drive
   python3-openstackclient python3-glanceclient python3-novaclient python3-openstacksdk python3-boto3 curl jq openssl
+  # Foreman's Ansible collection; apypie and hammer come from their projects, and are skipped by name
+  ansible
   # OpenStack's tests of an image service
   tempest
 )

@@ -102,9 +102,9 @@ function contextOf(name: string, query: QueryValues, body: Readonly<Record<strin
   return isScalar && value !== '' ? String(value) : null;
 }
 
-/** Headers are bytes: the name as UTF-8, without what no header can have. */
+/** What no header can have, or not in every client's reading, is percent-encoded. */
 function tell(reply: FastifyReply, header: string, found: { readonly id: number; readonly name: string } | null): void {
   if (!found) return;
-  const name = Buffer.from(found.name.replace(/\p{Cc}/gu, ' '), 'utf8').toString('latin1');
+  const name = found.name.replace(/[^ -~]/gu, encodeURIComponent);
   void reply.header(header, `${found.id}; ${name}`);
 }

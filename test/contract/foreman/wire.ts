@@ -51,7 +51,7 @@ export class ForemanClient {
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },
-      body: body === undefined || typeof body === 'string' ? (body as string | undefined) : JSON.stringify(body),
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await reply.text();
     return { status: reply.status, headers: reply.headers, text, body: asJson(text) };

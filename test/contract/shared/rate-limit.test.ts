@@ -64,6 +64,7 @@ function limits(env: () => Readonly<Record<string, string>>): void {
     ['/parallelcluster/v3/images/official', 'application/json', /"message":"Too many requests/],
     ['/apis/ims/v3/images', 'application/problem+json', /"status":429/],
     ['/artifacts/ims/nothing', 'application/problem+json', /"status":429/],
+    ['/foreman/api/status', 'application/json', /^{"error":{"message":"Too many requests/],
   ])('says so at %s in the dialect of the face', async (path, type, body) => {
     const replies = await flood([one], path, alice);
     const refused = replies.find((reply) => reply.status === 429)!;
