@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { ArtifactsService } from '../modules/artifacts/index.js';
+import { CustomImageRemovalService } from '../modules/custom-images/index.js';
 import { IdentityService } from '../modules/identity/index.js';
 import { ImageDataService, ImageRemovalService } from '../modules/images/index.js';
 import { KeysService } from '../modules/keys/index.js';
@@ -71,5 +72,18 @@ export class ExpiredTokensSweep implements Sweep {
 
   run(): Promise<number> {
     return this.identity.sweep();
+  }
+}
+
+/** Finishes deletions of custom images that were begun and forgotten. */
+@Injectable()
+export class CustomImagesSweep implements Sweep {
+  readonly name = 'custom-images';
+  readonly everyMs = 10_000;
+
+  constructor(private readonly removal: CustomImageRemovalService) {}
+
+  run(): Promise<number> {
+    return this.removal.sweep();
   }
 }

@@ -7,6 +7,7 @@ import {
 } from '@nestjs/common';
 import { HealthChecks } from '../common/health.js';
 import { ArtifactsModule } from '../modules/artifacts/index.js';
+import { CustomImagesModule } from '../modules/custom-images/index.js';
 import { IdentityModule } from '../modules/identity/index.js';
 import { ImagesModule } from '../modules/images/index.js';
 import { Builder, ImageConverter, JobExecutionModule } from '../modules/jobs/index.js';
@@ -19,6 +20,7 @@ import { JobsProcessor } from './jobs.processor.js';
 import { PurgeEventsSweep } from './events.sweep.js';
 import { BuildLeftoversSweep, ExpireTasksSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
 import {
+  CustomImagesSweep,
   ExpiredTokensSweep,
   PurgeImagesSweep,
   PurgeRecipesAndKeysSweep,
@@ -39,6 +41,7 @@ const SWEEPS = [
   PurgeImagesSweep,
   PurgeRecipesAndKeysSweep,
   ExpiredTokensSweep,
+  CustomImagesSweep,
 ];
 
 /** Every sweep of a worker. */
@@ -71,6 +74,7 @@ export class WorkersModule implements OnApplicationBootstrap, BeforeApplicationS
         RecipesModule,
         KeysModule,
         IdentityModule,
+        CustomImagesModule,
       ],
       providers: [
         JobsProcessor,

@@ -101,3 +101,11 @@ export class ConfigurationInvalidError extends InvalidError {
     super(message, { messages });
   }
 }
+
+/** There is nothing that could be built upon. */
+export class ParentImageUnknownError extends InvalidError {
+  override readonly code = 'custom_images.parent_unknown';
+  constructor(reference: string) {
+    super(`ParentImage '${reference.slice(0, 200)}' names no image that can be built upon`, { reference });
+  }
+}

@@ -5,9 +5,13 @@ import { ArtifactsModule } from '../artifacts/index.js';
 import { ImagesModule } from '../images/index.js';
 import { JobsModule } from '../jobs/index.js';
 import { TenancyModule } from '../tenancy/index.js';
+import { CustomImageBuildsService } from './custom-image-builds.service.js';
+import { CustomImageRemovalService } from './custom-image-removal.service.js';
 import { CustomImage } from './custom-image.entity.js';
 import { CustomImagesRepository } from './custom-images.repository.js';
 import { CustomImagesService } from './custom-images.service.js';
+import { ParentImages } from './parent-images.js';
+import { ConfigurationValidators } from './validation/configuration-validators.js';
 import { PageTokens } from './page-tokens.js';
 import { Regions } from './regions.js';
 
@@ -20,7 +24,16 @@ import { Regions } from './regions.js';
     JobsModule,
     SecretsModule,
   ],
-  providers: [CustomImagesRepository, CustomImagesService, PageTokens, Regions],
-  exports: [CustomImagesService, Regions],
+  providers: [
+    CustomImagesRepository,
+    CustomImagesService,
+    CustomImageBuildsService,
+    CustomImageRemovalService,
+    ConfigurationValidators,
+    ParentImages,
+    PageTokens,
+    Regions,
+  ],
+  exports: [CustomImagesService, CustomImageBuildsService, CustomImageRemovalService, Regions],
 })
 export class CustomImagesModule {}

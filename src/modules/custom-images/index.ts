@@ -2,6 +2,8 @@ export { accountNumberOf } from './account-number.js';
 export { CustomImage, type Tag } from './custom-image.entity.js';
 export type { CustomImageState } from './custom-image-state.js';
 export * from './custom-images.errors.js';
+export { CustomImageBuildsService } from './custom-image-builds.service.js';
+export { CustomImageRemovalService } from './custom-image-removal.service.js';
 export { CustomImagesModule } from './custom-images.module.js';
 export { CustomImagesService } from './custom-images.service.js';
 export {

@@ -29,6 +29,7 @@ export type EndingHook = (job: Job, ending: Ending) => Promise<void>;
 @Injectable()
 export class JobEndings {
   private readonly hooks = new Map<JobType, EndingHook>();
+  private readonly faceHooks = new Map<string, EndingHook>();
 
   constructor(
     private readonly jobs: JobsRepository,
@@ -44,6 +45,14 @@ export class JobEndings {
   }
 
   /**
+   * Lets whoever asks for jobs through a face hear of their end in the transaction that it is in; what a job has made is
+   * there by then. Call at start, in every process.
+   */
+  onEndOf(face: string, hook: EndingHook): void {
+    this.faceHooks.set(face, hook);
+  }
+
+  /**
    * Ends a job that the open transaction has locked. An execution of it that still runs cannot write any more, and stops
    * as soon as it notices.
    *
@@ -52,6 +61,7 @@ export class JobEndings {
   async end(job: Job, ending: Ending, actorId: string | null): Promise<void> {
     if (!mayBecome(job.status, ending.status)) throw new JobEndedError(job.id, job.status);
     await this.hooks.get(job.jobType)?.(job, ending);
+    await this.faceHooks.get(job.face)?.(job, ending);
     await this.jobs.end(job.id, ending.status, ending);
     await this.ledger.release(job.projectId, job.status === 'queued' ? 'queued_jobs' : 'running_jobs', 1);
     if (job.recipeFileId !== null) await this.letGo(job.recipeFileId);

@@ -52,4 +52,9 @@ export class JobLogsRepository {
     );
     if (added === 0) throw new LeaseLostError(jobId);
   }
+
+  /** Removes the whole log of a job. */
+  async remove(jobId: string): Promise<void> {
+    await this.database.run('DELETE FROM job_log_chunks WHERE job_id = $1', [jobId]);
+  }
 }

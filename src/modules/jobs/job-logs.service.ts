@@ -57,6 +57,11 @@ export class JobLogsService implements BeforeApplicationShutdown {
     return this.events(actor, face, jobId, afterLine, AbortSignal.any([signal, this.shutdown.signal]));
   }
 
+  /** Removes the log of a job that has ended; whether somebody may do so is the caller's to say. */
+  discard(jobId: string): Promise<void> {
+    return this.logs.remove(jobId);
+  }
+
   beforeApplicationShutdown(): void {
     this.shutdown.abort();
   }

@@ -24,6 +24,7 @@ import type { CreateJob, DeleteJobs, JobCause, JobQuery, ReportJob } from './job
 
 const PURGED_AT_ONCE = 200;
 const MOST_SCRIPTS = 20;
+const CUSTOMISING_TOLD = 10;
 const CANCELLED: JobCause = { code: 'user.cancelled', message: 'The job was cancelled.' };
 const REPORTED: JobCause = { code: 'build.failed', message: 'Whoever ran the job reported that it failed.' };
 
@@ -99,6 +100,11 @@ export class JobsService {
     const job = await this.get(actor, face, jobId);
     checkChange(actor, job, 'jobs:report');
     return job;
+  }
+
+  /** Some of the jobs, of whichever project, that are making other images of an image. */
+  findCustomising(imageId: string): Promise<string[]> {
+    return this.jobs.findCustomising(imageId, CUSTOMISING_TOLD);
   }
 
   /** At most `limit` jobs. @throws JobMarkerError */

@@ -4,6 +4,7 @@ import { BUILDER_VERSION, OFFICIAL_SYSTEMS, Regions } from '../../../modules/cus
 import { type OfficialImage, OfficialImagesService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/current-actor.js';
+import { Asks } from '../../shared/documented.js';
 import { BASES, dialectOf } from '../dialect.js';
 import { BadInputError } from '../parallelcluster.errors.js';
 import { ParallelClusterGuard } from '../parallelcluster.guard.js';
@@ -21,6 +22,7 @@ export class ParallelClusterOfficialImagesController {
   ) {}
 
   @Get()
+  @Asks('region', 'os', 'architecture')
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
     const query = new Query(request.url);
     const [os, architecture] = [query.text('os'), query.text('architecture')];
