@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { stringify } from 'yaml';
+import {
+  CustomImageBuildsService,
+  CustomImageRemovalService,
+  CustomImagesService,
+  type CustomImageState,
+} from '../../../src/modules/custom-images/index.js';
+import {
+  ImageMembersService,
+  ImageRegistrationService,
+  ImageRemovalService,
+  ImagesService,
+} from '../../../src/modules/images/index.js';
+import { BuildFailedError } from '../../../src/modules/jobs/index.js';
+import type { Actor } from '../../../src/modules/tenancy/index.js';
+import { eventually } from '../../support/eventually.js';
+import { aborted, atOnce, type JobsApp, JobsWorld, type Script } from '../jobs/jobs-app.js';
+
+let world: JobsWorld;
+let app: JobsApp;
+let alice: Actor;
+let parentId: string;
+let next: Script = atOnce;
+
+beforeAll(async () => {
+  world = await JobsWorld.open();
+  app = await world.worker({ working: true, script: (build) => next(build) });
+  alice = await world.member(app);
+  parentId = await aParent(alice);
+});
+
+afterAll(() => world.close());
+
+const service = <T>(type: new (...args: never[]) => T): T => app.app.get(type, { strict: false });
+
+/** An image that has nothing but a root file system. */
+async function aParent(actor: Actor): Promise<string> {
+  const folder = randomUUID();
+  const put = (key: string, text: string) =>
+    app.artifacts.put(
+      actor,
+      { bucket: 'boot-images', key: `${folder}/${key}` },
+      Readable.from([Buffer.from(text)]),
+      {},
+    );
+  await put('rootfs', 'a root file system');
+  const type = 'application/vnd.cray.image.rootfs.squashfs';
+  const link = { path: `s3://boot-images/${folder}/rootfs`, etag: '', type: 's3' };
+  await put('manifest', JSON.stringify({ version: '1.0', artifacts: [{ link, type }] }));
+  const manifest = { path: `s3://boot-images/${folder}/manifest`, etag: '' };
+  return (await service(ImageRegistrationService).register(actor, { name: 'parent', properties: {}, link: manifest }))
+    .id;
+}
+
+async function begin(
+  name: string,
+  { image = {}, rollback = false, script = atOnce }: { image?: object; rollback?: boolean; script?: Script } = {},
+) {
+  next = script;
+  const { amiId } = await service(ImagesService).get(alice, parentId);
+  await service(CustomImageBuildsService).build(alice, {
+    name,
+    configuration: stringify({ Build: { InstanceType: 'm6i.large', ParentImage: amiId }, Image: image }),
+    suppressed: new Set(),
+    failureLevel: 'ERROR',
+    rollbackOnFailure: rollback,
+    dryRun: false,
+  });
+}
+
+const view = (name: string) => service(CustomImagesService).get(alice, undefined, name);
+const names = async (filter: 'available' | 'pending' | 'failed') =>
+  (await service(CustomImagesService).list(alice, { filter })).items.map(({ record }) => record.name);
+const remove = (name: string, force = false) =>
+  service(CustomImageRemovalService).delete(alice, undefined, name, force);
+
+/** Waits until a custom image is in a state, and returns it. */
+const reaches = (name: string, state: CustomImageState) =>
+  eventually(async () => {
+    const found = await view(name);
+    expect(found.record.state).toBe(state);
+    return found;
+  });
+const isGone = (name: string) => eventually(() => expect(view(name)).rejects.toMatchObject({ kind: 'not_found' }));
+
+const fails: Script = () => Promise.reject(new BuildFailedError('build.script_failed', 'Script 1 ended with 3'));
+
+it('becomes an image with the tags and the disk that were asked for, and goes with it', async () => {
+  await begin('whole', { image: { Name: 'node', Tags: [{ Key: 'team', Value: 'bio' }], RootVolume: { Size: 40 } } });
+
+  const { image } = await reaches('whole', 'complete');
+  expect(image).toMatchObject({ status: 'active', visibility: 'private', minDiskGib: 40, parentImageId: parentId });
+  expect(image).toMatchObject({ name: expect.stringMatching(/^node \d{4}-\d\d-\d\dT/), properties: { team: 'bio' } });
+  expect(await names('available')).toContain('whole');
+
+  const deleting = await remove('whole');
+  expect(deleting.record.state).toBe('deleting');
+  await isGone('whole');
+  await expect(service(ImagesService).get(alice, image!.id)).rejects.toMatchObject({ kind: 'not_found' });
+  await begin('whole');
+});
+
+it('stays for a look when its build fails, and is deleted on request', async () => {
+  await begin('failing', { script: fails });
+
+  const { record, job } = await reaches('failing', 'failed');
+  expect(record.stateReason).toBe('Script 1 ended with 3');
+  expect(job).toMatchObject({ status: 'failed', causeCode: 'build.script_failed' });
+  expect(await names('failed')).toContain('failing');
+  await expect(begin('failing')).rejects.toMatchObject({ code: 'custom_images.exists' });
+
+  await remove('failing');
+  await isGone('failing');
+});
+
+it('is rolled back when its build fails, if that was asked for: no log is left', async () => {
+  await begin('rolling', {
+    rollback: true,
+    script: async (build) => {
+      build.report.log('something to look at\n');
+      return fails(build);
+    },
+  });
+
+  const { record, job } = await reaches('rolling', 'rolled_back');
+  expect(record.stateReason).toBe('Script 1 ended with 3');
+  const chunks = await app.database.query('SELECT 1 FROM job_log_chunks WHERE job_id = $1', [job!.id]);
+  expect(chunks).toEqual([]);
+});
+
+it('is not deleted while it is built', async () => {
+  await begin('slow', { script: ({ signal }) => aborted(signal) });
+
+  await expect(remove('slow', true)).rejects.toMatchObject({ code: 'custom_images.building' });
+  const { job } = await view('slow');
+  await app.jobs.cancel(alice, 'parallelcluster', job!.id);
+  await reaches('slow', 'failed');
+});
+
+it('is not deleted while others use or see it, unless that is insisted on; and never while it is protected', async () => {
+  await begin('wanted');
+  const { image } = await reaches('wanted', 'complete');
+  const images = service(ImagesService);
+  const imageId = image!.id;
+
+  next = ({ signal }) => aborted(signal);
+  const user = await app.jobs.create(alice, {
+    face: 'parallelcluster',
+    jobType: 'customize',
+    artifactId: imageId,
+    imageRootArchiveName: 'child',
+    scripted: { updateOsPackages: false, scripts: [] },
+  });
+  await expect(remove('wanted')).rejects.toMatchObject({
+    code: 'custom_images.in_use',
+    message: expect.stringContaining(user.id),
+  });
+  await app.jobs.cancel(alice, 'parallelcluster', user.id);
+  await images.update(alice, imageId, { visibility: 'shared' });
+  await service(ImageMembersService).add(alice, imageId, 'friends');
+  await expect(remove('wanted')).rejects.toMatchObject({
+    code: 'custom_images.shared',
+    message: expect.stringContaining('friends'),
+  });
+  await images.update(alice, imageId, { protected: true });
+  await expect(remove('wanted', true)).rejects.toMatchObject({ code: 'images.protected' });
+  expect((await view('wanted')).record.state).toBe('complete');
+
+  await images.update(alice, imageId, { protected: false });
+  await remove('wanted', true);
+  await isGone('wanted');
+});
+
+it('is told when a deletion cannot be finished, and may be deleted again', async () => {
+  await begin('held');
+  const { image, record } = await reaches('held', 'complete');
+  await service(ImagesService).update(alice, image!.id, { protected: true });
+  // As if it had been protected between the acceptance and the work.
+  await app.database.run(
+    `UPDATE custom_images SET state = 'deleting', updated_at = now() - interval '1 minute' WHERE id = $1`,
+    [record.id],
+  );
+
+  await service(CustomImageRemovalService).sweep();
+
+  const failed = await view('held');
+  expect(failed.record).toMatchObject({ state: 'delete_failed', stateReason: expect.stringContaining('protected') });
+  expect(await names('failed')).toContain('held');
+  await service(ImagesService).update(alice, image!.id, { protected: false });
+  await remove('held');
+  await isGone('held');
+});
+
+it('is finished by the sweep when the process that should have done it died', async () => {
+  await begin('forgotten', { script: fails });
+  const { record } = await reaches('forgotten', 'failed');
+  await app.database.run(
+    `UPDATE custom_images SET state = 'deleting', updated_at = now() - interval '1 minute' WHERE id = $1`,
+    [record.id],
+  );
+
+  await service(CustomImageRemovalService).sweep();
+
+  await isGone('forgotten');
+});
+
+it('is gone when its image is deleted elsewhere, and its name is free', async () => {
+  await begin('elsewhere');
+  const { image } = await reaches('elsewhere', 'complete');
+  await service(ImageRemovalService).delete(alice, image!.id);
+
+  await expect(view('elsewhere')).rejects.toMatchObject({ kind: 'not_found' });
+  expect(await names('available')).not.toContain('elsewhere');
+  await begin('elsewhere');
+  await reaches('elsewhere', 'complete');
+});
