@@ -64,7 +64,7 @@ export function faceDocument(face: Face, explored: Paths, described: readonly De
     servers: [{ url: '/' }],
     paths,
     components: { schemas: reachable(schemas, paths), responses: errorResponses(face), securitySchemes: CREDENTIALS },
-  } as unknown as OpenAPIObject;
+  };
 }
 
 function document(
