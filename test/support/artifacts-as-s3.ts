@@ -24,7 +24,7 @@ export async function artifactsAsS3(kiln: RunningKiln, token: string): Promise<A
         method,
         headers: { 'x-auth-token': token },
         ...(method === 'PUT' ? { body: Readable.toWeb(request), duplex: 'half' } : {}),
-      } as RequestInit);
+      });
       // S3 says of a put that it is done, and nothing more.
       response.statusCode = method === 'PUT' && reply.ok ? 200 : reply.status;
       if (method === 'PUT') said.set(url, metadataOf(request));

@@ -53,7 +53,7 @@ describe('ask', () => {
   });
 
   it('gives up after its patience, and at once when nobody wants it any more', async () => {
-    const busy = async () => Promise.reject(answer(503));
+    const busy = server(...Array.from({ length: 100 }, () => answer(503))).call;
     const stopped = new AbortController();
     stopped.abort(new Error('cancelled'));
 
