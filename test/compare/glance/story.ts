@@ -58,6 +58,8 @@ export class Story {
   private readonly dice: Dice;
   private readonly images: Known[] = [];
   private readonly gone: string[] = [];
+  /** Ids that only the reference has chosen. */
+  private readonly unlike = new Set<string>();
   private readonly tasks: string[] = [];
   private readonly namespaces: string[] = [];
   /** What must come next. */
@@ -97,6 +99,7 @@ export class Story {
       else this.images.push({ id: body.id, owner: question.actor, status: body.status });
       // An id that the services chose sorts differently, so the image may not stay.
       if (question.operation === 'create an image without id') {
+        this.unlike.add(body.id);
         this.ahead.push({
           operation: 'delete an image',
           method: 'DELETE',
@@ -123,7 +126,7 @@ export class Story {
   forget(id: string): void {
     const at = this.images.findIndex((image) => image.id === id);
     if (at >= 0) this.images.splice(at, 1);
-    this.gone.push(id);
+    if (!this.unlike.has(id)) this.gone.push(id);
   }
 
   private draft(): Draft {
@@ -233,7 +236,12 @@ export class Story {
     else if (fault < 18) body.tags = Array.from({ length: 129 }, (_, n) => `t${n}`);
     else if (fault < 21) {
       const broken = dice.pick(['', '{', '[]', '"text"', '7', 'null', '{"name":"a","name":"b"}', '\xff']);
-      return { operation, method: 'POST', path: '/v2/images', body: Buffer.from(broken, 'latin1') };
+      return {
+        operation: broken.includes('name') ? 'create an image without id' : operation,
+        method: 'POST',
+        path: '/v2/images',
+        body: Buffer.from(broken, 'latin1'),
+      };
     }
     // What belongs to nobody is in the lists of everybody who sees it, but in none of Glance's.
     if (body.owner === null) delete body.owner;
