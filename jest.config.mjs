@@ -10,7 +10,8 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: { '^.+\\.ts$': '@swc/jest' },
-  testTimeout: 60_000,
+  // Ends what hangs; on a busy machine a process takes its time to start.
+  testTimeout: 180_000,
   reporters: ['default', '<rootDir>/test/support/reporter.mjs'],
   // Module graphs of ES modules stay in a worker until it ends.
   maxWorkers: 2,

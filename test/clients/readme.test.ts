@@ -36,7 +36,7 @@ beforeAll(async () => {
   kiln = await startKiln({ env: { KILN_BOOTSTRAP_FILE: '' } });
   await symlink(kiln.dataDir, join(folder, '.kiln'));
   await eventually(() => readFileSync(join(kiln.dataDir, 'clouds.yaml')).length > 0);
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await kiln?.stop();
   if (folder) await rm(folder, { recursive: true, force: true });

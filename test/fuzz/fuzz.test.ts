@@ -27,7 +27,7 @@ beforeAll(async () => {
     host: new URL(kiln.url).host,
     known: ({ path }, parameter) => known.find((one) => one.parameter === parameter && one.path.test(path))?.value,
   };
-}, 120_000);
+}, 300_000);
 afterAll(() => kiln?.stop());
 
 /** Every operation of every document. */

@@ -34,7 +34,7 @@ describeWith(['glance', 'openstack'], 'the sub-commands of the clients', () => {
 
     expect(commands.length).toBeGreaterThan(40);
     expect(missingFrom(await drivenWords(), commands)).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it('are all driven by a test: openstack image', async () => {
     const { stdout } = await run('openstack', ['help', 'image']).catch((failure) => failure as { stdout: string });
@@ -42,5 +42,5 @@ describeWith(['glance', 'openstack'], 'the sub-commands of the clients', () => {
 
     expect(commands.length).toBeGreaterThan(8);
     expect(missingFrom(await drivenWords(), [...new Set(commands)])).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 });

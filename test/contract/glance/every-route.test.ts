@@ -326,7 +326,7 @@ beforeAll(async () => {
     .body.id;
   const upload = await send('member', 'PUT', `/v2/images/${original}/file`, { body: 'bytes', headers: BYTES });
   expect(upload.status).toBe(204);
-}, 120_000);
+}, 300_000);
 
 afterAll(async () => {
   await app?.close();
@@ -491,7 +491,7 @@ describe('a route on an image', () => {
 
       expect(found).toEqual([]);
     },
-    120_000,
+    300_000,
   );
 });
 
@@ -518,6 +518,6 @@ describe('a route on anything else', () => {
 
       expect(found).toEqual([]);
     },
-    120_000,
+    300_000,
   );
 });

@@ -19,7 +19,7 @@ beforeAll(async () => {
   alice = await kiln.token('alice');
   database = new pg.Client({ connectionString: kiln.databaseUrl });
   await database.connect();
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   await database?.end();
   if (kiln !== first) await kiln?.stop();
@@ -68,7 +68,7 @@ it('1, 2: keeps everything through a bulk delete and a crash right after it', as
 
   expect((await ims.get('/public-keys', alice)).body).toEqual([after]);
   expect((await ims.get(`/v3/deleted/public-keys/${before.id}`, alice)).status).toBe(404);
-}, 120_000);
+}, 300_000);
 
 it('5: changes an image as a whole or not at all', async () => {
   const image = await created('images', { name: 'i', metadata: { a: '1' } });

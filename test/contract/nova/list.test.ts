@@ -204,5 +204,5 @@ describe('paging', () => {
     const second = (await bob.below('').get(hrefOf(first)!.replace(`${kiln.url}/compute`, ''))).body;
     expect([first.images.length, second.images.length]).toEqual([1000, 1]);
     expect(hrefOf(second)).toBeUndefined();
-  }, 120_000);
+  }, 300_000);
 });

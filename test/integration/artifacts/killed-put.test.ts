@@ -74,4 +74,4 @@ it('leaves nothing of uploads whose process was killed', async () => {
   } finally {
     await worker.stop();
   }
-}, 90_000);
+}, 300_000);

@@ -74,7 +74,7 @@ describeWith(BUILD_PROGRAMS, 'Builds of the tiny recipe from an offline reposito
       ),
     };
     await Promise.allSettled(Object.values(builds).map(({ done }) => done));
-  }, 400_000);
+  }, 900_000);
 
   afterAll(async () => {
     await new Promise((resolve) => server.close(resolve));

@@ -80,7 +80,7 @@ describeWith(BUILD_PROGRAMS, 'What builds leave behind', () => {
     expect(await remains(traces)).toEqual([]);
     expect(await workFolders(buildsDir)).toEqual([]);
     expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(dataDir);
-  }, 120_000);
+  }, 300_000);
 
   it('a build whose signal was aborted before it began makes nothing', async () => {
     const { builder, buildsDir } = await aBuilder();
@@ -106,7 +106,7 @@ describeWith(BUILD_PROGRAMS, 'What builds leave behind', () => {
     expect(await workFolders(buildsDir)).toEqual(whileItLived);
     await builder.sweep();
     expect(await workFolders(buildsDir)).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it('a sweep leaves the builds of this process alone', async () => {
     const { builder, buildsDir } = await aBuilder({ KILN_BUILD_REPOS: await offlineRepository() });
@@ -123,7 +123,7 @@ describeWith(BUILD_PROGRAMS, 'What builds leave behind', () => {
     expect(await workFolders(buildsDir)).toHaveLength(1);
     build.cancel(new Error('enough'));
     await expect(build.done).rejects.toThrow('enough');
-  }, 120_000);
+  }, 300_000);
 
   it('a sweep takes a folder without a record only after a while: its owner may be about to write one', async () => {
     const { builder, buildsDir } = await aBuilder();

@@ -114,7 +114,7 @@ describeWith(BUILD_PROGRAMS, 'Recipe archives', () => {
       message: expect.stringMatching(/more than 100000 entries/),
     });
     expect(folders).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it('with a file of nothing but a hole of gibibytes are refused', async () => {
     const hole: TarMember = { name: 'hole', type: 'S', wholeBytes: 7 * 2 ** 30 };

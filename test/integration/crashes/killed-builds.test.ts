@@ -16,7 +16,7 @@ import { SshUser } from '../../support/ssh.js';
 const run = promisify(execFile);
 const RUNS = Number(process.env.KILN_TEST_CRASH_RUNS ?? 10);
 const SEED = Number(process.env.KILN_TEST_CRASH_SEED ?? 1);
-const RUN_MS = 90_000;
+const RUN_MS = 180_000;
 
 const PROGRAMS = ['packer', 'unsquashfs', 'mksquashfs', 'bwrap', 'sshd', 'ssh', 'ssh-keygen', 'redis-server'];
 const VICTIMS = ['builder', 'worker', 'api', 'redis'] as const;

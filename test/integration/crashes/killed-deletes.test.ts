@@ -29,7 +29,7 @@ beforeAll(async () => {
   await start();
   database = new pg.Client({ connectionString: running.databaseUrl });
   await database.connect();
-}, 120_000);
+}, 600_000);
 afterAll(async () => {
   await database?.end();
   // Last the one whose database and folder the others share.
@@ -207,4 +207,4 @@ it('leaves every record whole, wherever it dies, and can be done again', async (
   await expectNothingLeftOver();
   const { rows } = await database.query('SELECT 1 FROM stored_files');
   expect(rows).toEqual([]);
-}, 300_000);
+}, 600_000);

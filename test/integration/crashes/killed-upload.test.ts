@@ -120,4 +120,4 @@ it('goes back to queued, costs nothing, and can be tried again', async () => {
     expect(await image(token, 'GET', `/${id}`)).toMatchObject({ status: 'active', size: MIB });
   }
   expect(await usage()).toEqual({ storage_bytes: 3 * MIB, uploads: 0 });
-}, 120_000);
+}, 300_000);

@@ -185,7 +185,7 @@ const hasEngine = hasPlugin && docker('info').ok;
 
     afterAll(() => {
       composeAs('down', '--volumes', '--timeout', '10');
-    }, 120_000);
+    }, 300_000);
 
     it('takes an image and gives it back', async () => {
       const { clouds } = parse(composeAs('exec', '--no-TTY', 'api', 'cat', '/var/lib/kiln/clouds.yaml').output) as {
@@ -225,6 +225,6 @@ const hasEngine = hasPlugin && docker('info').ok;
       const downloaded = await fetch(`http://localhost:8080/image/v2/images/${id}/file`, { headers });
       const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
       expect(sha256(new Uint8Array(await downloaded.arrayBuffer()))).toBe(sha256(bytes));
-    }, 120_000);
+    }, 300_000);
   },
 );

@@ -211,7 +211,7 @@ describe('any list', () => {
       ),
       { numRuns: 60 },
     );
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('a list while images come and go', () => {
@@ -336,7 +336,7 @@ describe('a page among many images', () => {
         return kiln.database.query(text, values);
       },
     } as never);
-  }, 120_000);
+  }, 300_000);
 
   const flatten = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(flatten)];
   const scanned = () => plan.filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'images');

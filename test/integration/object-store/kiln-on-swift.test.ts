@@ -21,7 +21,7 @@ describeWith(SWIFT_PROGRAMS, 'Kiln on OpenStack Swift', () => {
     const store = { id: 'bulk', type: 's3', endpoint, region, bucket, accessKeyId, secretAccessKey, prefix: 'kiln/' };
     kiln = await startKiln({ env: { KILN_STORES: JSON.stringify([store]), KILN_DELETED_RETENTION: '0' } });
     token = await kiln.token('alice');
-  }, 90_000);
+  }, 300_000);
   afterAll(async () => {
     await kiln?.stop();
     await swift?.stop();
