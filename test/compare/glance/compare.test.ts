@@ -95,10 +95,16 @@ describeWith([...KEYSTONE_PROGRAMS, ...GLANCE_PROGRAMS], 'Kiln beside Glance', (
         table.count(number, question.operation, differences);
         if (question.imports !== undefined && reference.status === 202 && answer.status === 202) {
           await lockstep.settle(question.imports);
-          const after = await lockstep.ask(afterImport(question.imports));
+          const after = await lockstep.ask(shown('see what an import came to', question.imports));
           table.count(number, 'see what an import came to', after.differences);
           // The next requests would only tell the same again.
           if (after.differences.length > 0) await removeFromBoth(question.imports);
+        }
+        const refused = /^\/v2\/images\/([0-9a-f-]{36})\/(?:file|stage)$/.exec(question.path)?.[1];
+        if (refused !== undefined && question.method === 'PUT' && reference.status >= 400 && answer.status >= 400) {
+          const after = await lockstep.ask(shown('see what a refusal left', refused));
+          table.count(number, 'see what a refusal left', after.differences);
+          if (after.differences.length > 0) await removeFromBoth(refused);
         }
         // One took it and the other did not: they would disagree about that image for ever.
         const image = /^\/v2\/(?:images|stores\/[^/]+)\/([0-9a-f-]{36})/i.exec(question.path)?.[1]?.toLowerCase();
@@ -145,8 +151,8 @@ describeWith([...KEYSTONE_PROGRAMS, ...GLANCE_PROGRAMS], 'Kiln beside Glance', (
   }
 });
 
-const afterImport = (id: string): Question => ({
-  operation: 'see what an import came to',
+const shown = (operation: string, id: string): Question => ({
+  operation,
   actor: 'root',
   method: 'GET',
   path: `/v2/images/${id}`,

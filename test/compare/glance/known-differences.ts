@@ -155,6 +155,32 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     applies: all(operation('patch an image'), status(200, 403), (difference) => changes(difference) === 0),
   },
   {
+    reason: 'what can be no size is told before the image is looked up',
+    applies: all(operation('patch an image'), status(404, 400), (difference) => {
+      const listed: unknown = bodyOf(difference);
+      const isWrong = (change: any): boolean =>
+        /^\/min_(ram|disk)$/.test(change?.path ?? change?.replace ?? change?.add) &&
+        !(change.value >= 0 && change.value < 2 ** 31);
+      return Array.isArray(listed) && listed.some(isWrong);
+    }),
+  },
+  {
+    reason: 'an image is not given away while its data arrives',
+    applies: all(operation('patch an image'), status(200, 409), ({ question }) =>
+      String(question.body).includes('"/owner"'),
+    ),
+  },
+  {
+    reason: 'what is staged stays when something else is refused',
+    applies: all(
+      operation('see what a refusal left'),
+      any(
+        all(at('body.status'), ({ reference, kiln }) => reference === 'queued' && kiln === 'uploading'),
+        all(at('body.size'), ({ reference }) => reference === null),
+      ),
+    ),
+  },
+  {
     reason: 'locations are not to be written here, whatever is written to whichever image',
     applies: all(operation('patch an image', 'patch locations'), status([400, 404], 403), ({ question }) =>
       String(question.body).includes('"/locations'),
@@ -309,7 +335,11 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
   },
   {
     reason: 'the state of health is one word',
-    applies: all(operation('discover'), path(/^\/healthcheck$/), at('body', 'header content-type')),
+    applies: all(
+      operation('discover'),
+      path(/^\/healthcheck$/),
+      at('body', 'header content-type', 'header content-length'),
+    ),
   },
   {
     reason: 'who may not see an image is not told that it exists',

@@ -7,6 +7,7 @@ import {
   type FormatWords,
   isReserved,
   isWritable,
+  meantBy,
   READ_ONLY,
   WRITABLE,
 } from './image-attributes.js';
@@ -37,7 +38,7 @@ export function toCreateImage(body: unknown, formats: FormatWords): CreateImage 
   const properties: [string, string][] = [];
   for (const [name, value] of entries) {
     if (name === 'id') command.id = (value as string).toLowerCase();
-    else if (isWritable(name)) command[WRITABLE[name]] = value;
+    else if (isWritable(name)) command[WRITABLE[name]] = meantBy(name, value);
     else if (IGNORED.has(name)) continue;
     else if (READ_ONLY.has(name)) throw new AttributeReadOnlyError(name);
     else if (isReserved(name)) throw new AttributeReservedError(name);

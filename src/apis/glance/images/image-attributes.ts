@@ -142,6 +142,11 @@ export function checkFormat(name: string, value: unknown, formats: FormatWords):
   if (fault !== null) throw new RequestInvalidError(`Invalid value for '${name}': ${fault}`, { attribute: name });
 }
 
+/** What a value means: an owner without a name is none. */
+export function meantBy(name: string, value: unknown): unknown {
+  return name === 'owner' && value === '' ? null : value;
+}
+
 /** The names of writable base attributes on the wire, and in the domain. */
 export const WRITABLE = {
   name: 'name',

@@ -194,6 +194,10 @@ describe('several changes', () => {
     expect(kindOf(() => update('v2.1', op('remove', '/os_distro'), op('replace', '/os_distro', 'x')))).toBe('conflict');
   });
 
+  it('leave an image without an owner where its name is empty', () => {
+    expect(update('v2.1', op('replace', '/owner', ''))).toEqual({ projectId: null });
+  });
+
   it('may be none', () => {
     expect(update('v2.1')).toEqual({});
   });

@@ -16,6 +16,7 @@ import {
   isBaseAttribute,
   isReserved,
   isWritable,
+  meantBy,
   READ_ONLY,
   WRITABLE,
 } from './image-attributes.js';
@@ -101,7 +102,7 @@ export function toUpdateImage(patch: readonly PatchOperation[], image: Image, di
     if (operation === 'remove' && isBaseAttribute(name)) throw new AttributeNotRemovableError(name);
     if (isWritable(name)) {
       if (operation === 'add' && dialect === 'v2.0') throw exists(name);
-      attributes[WRITABLE[name]] = value;
+      attributes[WRITABLE[name]] = meantBy(name, value);
       continue;
     }
     if (operation === 'add' && dialect === 'v2.0' && properties.has(name)) throw exists(name);
