@@ -107,6 +107,7 @@ describeWith(python ? [] : ['python3-openstacksdk'], 'openstacksdk, asking Compu
         "[('debian', 'ACTIVE')]",
         '100',
         "{'os_distro': 'debian', 'hw_disk_bus': 'virtio'}",
+        'None',
       ]);
       expect((await bob.show(id)).status).toBe(404);
     },
