@@ -4,6 +4,7 @@ import {
   type Image,
   isReservedProperty,
   type LocationChange,
+  OFFICIAL_OS_PROPERTY,
   type UpdateImage,
 } from '../../../modules/images/index.js';
 import { isJsonObject } from '../../shared/json-body.js';
@@ -106,7 +107,7 @@ export function toUpdateImage(patch: readonly PatchOperation[], image: Image, di
       continue;
     }
     if (operation === 'add' && dialect === 'v2.0' && properties.has(name)) throw exists(name);
-    if (operation !== 'add' && !properties.has(name) && !isReservedProperty(name)) throw missing(name);
+    if (operation !== 'add' && !properties.has(name) && !isKilns(name)) throw missing(name);
     touched.add(name);
     // A declared property that is null is as good as none.
     if (operation === 'remove' || value === null) properties.delete(name);
@@ -118,6 +119,11 @@ export function toUpdateImage(patch: readonly PatchOperation[], image: Image, di
     setProperties: Object.fromEntries([...properties].filter(([name]) => touched.has(name))),
     removeProperties: [...touched].filter((name) => !properties.has(name)),
   };
+}
+
+/** Whether nobody writes it, there or not: that is what is told. */
+function isKilns(name: string): boolean {
+  return isReservedProperty(name) && name !== OFFICIAL_OS_PROPERTY;
 }
 
 /** What the changes make of the places of an image, which is not among its attributes. */
