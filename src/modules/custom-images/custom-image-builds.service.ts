@@ -7,7 +7,7 @@ import { Outbox } from '../../platform/events/outbox.js';
 import { ArtifactsService } from '../artifacts/index.js';
 import { addProperties, ImagesService } from '../images/index.js';
 import { type Ending, type Job, JobEndings, JobsService } from '../jobs/index.js';
-import { Actor, NotPermittedError } from '../tenancy/index.js';
+import { Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
 import { ConfigurationDocument, meansYes } from './configuration/configuration-document.js';
 import type { ConfiguredTag, ImageConfiguration } from './configuration/image-configuration.js';
 import { shapeOf } from './configuration/instance-type.js';
@@ -53,6 +53,7 @@ export class CustomImageBuildsService implements OnModuleInit {
     private readonly endings: JobEndings,
     private readonly images: ImagesService,
     private readonly artifacts: ArtifactsService,
+    private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
     private readonly clock: Clock,
@@ -76,7 +77,7 @@ export class CustomImageBuildsService implements OnModuleInit {
    * @throws CustomImageExistsError
    * @throws ConfigurationUnreadableError, ConfigurationInvalidError
    * @throws ParentImageUnknownError nobody may suppress that there must be one
-   * @throws LimitExceededError
+   * @throws LimitExceededError there is no room for the job, or just now for the image that it would make
    */
   async build(actor: Actor, wanted: BuildCustomImage): Promise<BuildAnswer> {
     if (!actor.has('member')) throw new NotPermittedError('custom_images:build');
@@ -93,6 +94,7 @@ export class CustomImageBuildsService implements OnModuleInit {
       throw new ConfigurationInvalidError('Configuration is invalid', messages);
     }
     if (!parent?.rootfs) throw new ParentImageUnknownError(configuration.Build.ParentImage);
+    for (const quantity of ['queued_jobs', 'images'] as const) await this.ledger.check(projectId, quantity, 1);
     if (wanted.dryRun) return { image: null, messages };
     const record = await this.accept(actor, { ...context, wanted, parentId: parent.image.id });
     return { image: { record, image: null, job: null }, messages };

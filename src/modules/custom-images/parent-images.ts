@@ -54,7 +54,7 @@ export class ParentImages {
   private async findOfficial(actor: Actor, name: string): Promise<string | null> {
     const found = (await this.official.list(actor, OFFICIAL_SYSTEMS))
       .map(({ image }) => image)
-      .filter((image) => slugOf(image.name ?? image.id) === slugOf(name))
+      .filter((image) => slugOf(image.name || image.id) === slugOf(name))
       .sort((one, other) => other.createdAt.getTime() - one.createdAt.getTime());
     return found[0]?.id ?? null;
   }
@@ -78,5 +78,8 @@ function matches(pattern: string, version: string): boolean {
 
 /** A name as ARNs spell it. */
 function slugOf(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+  return name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '');
 }

@@ -3,10 +3,14 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
 import {
+  accountNumberOf,
+  type BuildCustomImage,
+  ConfigurationInvalidError,
   CustomImageBuildsService,
   CustomImageRemovalService,
   CustomImagesService,
   type CustomImageState,
+  type ValidationMessage,
 } from '../../../src/modules/custom-images/index.js';
 import {
   ImageMembersService,
@@ -15,7 +19,7 @@ import {
   ImagesService,
 } from '../../../src/modules/images/index.js';
 import { BuildFailedError } from '../../../src/modules/jobs/index.js';
-import type { Actor } from '../../../src/modules/tenancy/index.js';
+import { Actor } from '../../../src/modules/tenancy/index.js';
 import { eventually } from '../../support/eventually.js';
 import { aborted, atOnce, type JobsApp, JobsWorld, type Script } from '../jobs/jobs-app.js';
 
@@ -60,16 +64,37 @@ async function begin(
   { image = {}, rollback = false, script = atOnce }: { image?: object; rollback?: boolean; script?: Script } = {},
 ) {
   next = script;
-  const { amiId } = await service(ImagesService).get(alice, parentId);
-  await service(CustomImageBuildsService).build(alice, {
+  const Build = { InstanceType: 'm6i.large', ParentImage: await amiOf(alice, parentId) };
+  await build(alice, name, { Build, Image: image }, { rollbackOnFailure: rollback });
+}
+
+const build = (actor: Actor, name: string, configuration: object, options: Partial<BuildCustomImage> = {}) =>
+  service(CustomImageBuildsService).build(actor, {
     name,
-    configuration: stringify({ Build: { InstanceType: 'm6i.large', ParentImage: amiId }, Image: image }),
+    configuration: stringify(configuration),
     suppressed: new Set(),
     failureLevel: 'ERROR',
-    rollbackOnFailure: rollback,
+    rollbackOnFailure: false,
     dryRun: false,
+    ...options,
   });
+
+/** What is said against a configuration; nothing is built of it. */
+async function findings(actor: Actor, Build: object, more: object = {}): Promise<(readonly [string, string])[]> {
+  const configuration = {
+    Build: { InstanceType: 'm6i.large', ParentImage: await amiOf(alice, parentId), ...Build },
+    ...more,
+  };
+  try {
+    const { messages } = await build(actor, 'not-built', configuration, { dryRun: true });
+    return messages.map(({ type, level }) => [type, level]);
+  } catch (error) {
+    if (!(error instanceof ConfigurationInvalidError)) throw error;
+    return (error.details.messages as ValidationMessage[]).map(({ type, level }) => [type, level]);
+  }
 }
+
+const amiOf = async (actor: Actor, imageId: string) => (await service(ImagesService).get(actor, imageId)).amiId;
 
 const view = (name: string) => service(CustomImagesService).get(alice, undefined, name);
 const names = async (filter: 'available' | 'pending' | 'failed') =>
@@ -216,4 +241,88 @@ it('is gone when its image is deleted elsewhere, and its name is free', async ()
   expect(await names('available')).not.toContain('elsewhere');
   await begin('elsewhere');
   await reaches('elsewhere', 'complete');
+});
+
+it('is refused while its project has no room for another image, also in a dry run', async () => {
+  const full = await world.member(app, { images: 1 });
+  const parent = await aParent(full);
+
+  for (const dryRun of [true, false]) {
+    const Build = { InstanceType: 'm6i.large', ParentImage: await amiOf(full, parent) };
+    await expect(build(full, 'too-many', { Build }, { dryRun })).rejects.toMatchObject({ kind: 'quota_exceeded' });
+  }
+  await expect(service(CustomImagesService).get(full, undefined, 'too-many')).rejects.toMatchObject({
+    kind: 'not_found',
+  });
+});
+
+const NO_PARENT = [['InstanceTypeBaseAMICompatibleValidator', 'ERROR']];
+const arnOf = (owner: string, resource: string, region = 'us-east-1') =>
+  `arn:aws:imagebuilder:${region}:${owner}:${resource}`;
+
+it('starts from an image that is named by ARN: of its project, or an official one', async () => {
+  const own = accountNumberOf(alice.projectId!);
+  const bob = await world.member(app);
+  await begin('by-name');
+  await reaches('by-name', 'complete');
+
+  for (const resource of [
+    'image/parent/x.x.x',
+    'image/parent/3.12.x',
+    'image/parent/3.12.0/1',
+    'image/by-name/x.x.x',
+  ]) {
+    expect([resource, await findings(alice, { ParentImage: arnOf(own, resource) })]).toEqual([resource, []]);
+  }
+  for (const [actor, arn] of [
+    [alice, arnOf(own, 'image/none/x.x.x')],
+    [alice, arnOf(own, 'image/parent/2.x.x')],
+    [alice, arnOf(own, 'image/parent/x.x.x', 'eu-north-1')],
+    [alice, arnOf('aws', 'image/parent/x.x.x')],
+    [bob, arnOf(own, 'image/parent/x.x.x')],
+  ] as const) {
+    expect([arn, await findings(actor, { ParentImage: arn })]).toEqual([arn, NO_PARENT]);
+  }
+});
+
+it('starts from the newest official image of a name, whoever has it', async () => {
+  const bob = await world.member(app);
+  const root = Actor.user({ ...alice, roles: ['admin'] });
+  const official = await aParent(alice);
+  await service(ImagesService).update(root, official, {
+    name: 'Rocky 9 (base)',
+    visibility: 'public',
+    setProperties: { kiln_official_os: 'rocky9' },
+  });
+
+  expect(await findings(bob, { ParentImage: arnOf('aws', 'image/rocky-9-base/x.x.x') })).toEqual([]);
+  expect(await findings(bob, { ParentImage: arnOf('aws', 'image/rocky-8-base/x.x.x') })).toEqual(NO_PARENT);
+});
+
+it('takes scripts of its project that are named by ARN, as long as they are there', async () => {
+  const own = accountNumberOf(alice.projectId!);
+  const bob = await world.member(app);
+  const address = { bucket: 'scripts', key: 'components/setup/1.0.0' };
+  await app.artifacts.put(alice, address, Readable.from([Buffer.from('#!/bin/sh')]), {});
+  const component = (owner: string, resource: string) => ({
+    Components: [{ Type: 'arn', Value: arnOf(owner, resource) }],
+  });
+  const NO_COMPONENT = [['ComponentsValidator', 'ERROR']];
+  const digits = accountNumberOf(bob.projectId!);
+
+  expect(await findings(alice, component(own, 'component/setup/1.0.0'))).toEqual([]);
+  expect(await findings(alice, component(own, 'component/setup/1.0.1'))).toEqual(NO_COMPONENT);
+  expect(await findings(alice, component(digits, 'component/setup/1.0.0'))).toEqual(NO_COMPONENT);
+  const ParentImage = await amiOf(bob, await aParent(bob));
+  expect(await findings(bob, { ParentImage, ...component(own, 'component/setup/1.0.0') })).toEqual(NO_COMPONENT);
+});
+
+it('is refused for a bucket that can be none, unless that is not looked at', async () => {
+  const wrong = { CustomS3Bucket: 'Not_A_Bucket' };
+  const Build = { InstanceType: 'm6i.large', ParentImage: await amiOf(alice, parentId) };
+  const suppressed = new Set(['S3BucketValidator']);
+
+  expect(await findings(alice, {}, wrong)).toEqual([['S3BucketValidator', 'ERROR']]);
+  expect(await findings(alice, {}, { CustomS3Bucket: 'a.bucket-1' })).toEqual([]);
+  expect((await build(alice, 'not-built', { Build, ...wrong }, { dryRun: true, suppressed })).messages).toEqual([]);
 });

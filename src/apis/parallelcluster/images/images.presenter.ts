@@ -141,10 +141,9 @@ function presentStackExtras(record: CustomImage, url: string) {
 }
 
 function presentAmi(record: CustomImage, image: Image, url: string) {
-  const amiName = image.name ?? record.name;
   return {
     amiId: image.amiId,
-    amiName,
+    amiName: image.name || image.id,
     architecture: image.architecture === 'aarch64' ? 'arm64' : (image.architecture ?? 'x86_64'),
     state: AMI_STATE[image.status],
     description: `AWS ParallelCluster AMI ${record.name}, built by Kiln`,

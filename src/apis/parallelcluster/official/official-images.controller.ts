@@ -48,7 +48,7 @@ function presentOfficial({ os, arch, image }: OfficialImage) {
   return {
     amiId: image.amiId,
     os,
-    name: image.name ?? image.id,
+    name: image.name || image.id,
     version: BUILDER_VERSION,
     architecture: ARCHITECTURES[arch],
   };
