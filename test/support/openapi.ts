@@ -28,7 +28,9 @@ const SPELLINGS: readonly (readonly [RegExp, string])[] = [
   [/^\/image\/v2\.\d+(?=\/|$)/, '/image/v2'],
   [/^\/compute\/v2(?:\.1)?(?:\/[0-9a-f-]{32,36})?(?=\/.)/, '/compute/v2.1'],
   [/^(\/identity.*?)\/+$/, '$1'],
-  [/^\/api(?=\/)/, '/foreman/api'],
+  [/^(?:\/foreman)?\/api(?:\/v2)?(?=\/|$)/, '/foreman/api'],
+  [/^\/apidoc(?=\/)/, '/foreman/apidoc'],
+  [/^(\/foreman.*?)\/$/, '$1'],
 ];
 
 const documented = new Map<string, Promise<Documents | null>>();

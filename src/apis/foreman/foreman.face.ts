@@ -3,10 +3,12 @@ import type { FastifyRequest } from 'fastify';
 import type { KilnError } from '../../common/errors.js';
 import { RecordInvalidError } from '../../modules/provisioning/index.js';
 import { Face, type StatusTable, type WireReply } from '../shared/face.js';
+import { UnparsableBodyError } from '../shared/request-errors.js';
 import { pathOf } from '../shared/wire-exception.filter.js';
 import { APIDOC_CHECKSUM } from './apidoc/apidoc.js';
 import { credentialsOf } from './credentials.js';
 import { presentFaults } from './faults.js';
+import { ContextNotFoundError } from './foreman.errors.js';
 import { FOREMAN_MOUNTS, resourceOf, routedPath } from './foreman-path.js';
 
 /** Clients branch on it; the release of which the contract was taken. */
@@ -46,6 +48,11 @@ export class ForemanFace extends Face {
   override readonly mounts = FOREMAN_MOUNTS;
   override readonly serviceType = 'foreman';
   override readonly requestIdHeader = 'x-request-id';
+  override readonly singularErrors = [
+    new RecordInvalidError('image', null, {}),
+    new ContextNotFoundError('Location', '1'),
+    new UnparsableBodyError('it is no JSON'),
+  ];
 
   override rewritePath(path: string): string {
     return routedPath(path);

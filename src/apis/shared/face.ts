@@ -38,6 +38,8 @@ export abstract class Face {
   readonly limitsAfterSignIn: boolean = false;
   /** Statuses of single errors that no kind as a whole has; for the documentation. */
   readonly statusesOfCodes: readonly number[] = [];
+  /** Errors with bodies of another form than the rest of their kind; for the documentation. */
+  readonly singularErrors: readonly KilnError[] = [];
   /** Largest body, in bytes, of a request that is not streamed. */
   readonly bodyLimitBytes: number = 1024 * 1024;
 

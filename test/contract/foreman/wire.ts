@@ -1,4 +1,5 @@
 import type { RunningKiln } from '../../support/kiln.js';
+import { checkDocumented } from '../../support/openapi.js';
 import { clients as imageClients } from '../glance/wire.js';
 
 export interface Answer {
@@ -29,7 +30,7 @@ export function basic(login: string, secret: string): string {
   return `Basic ${Buffer.from(`${login}:${secret}`, 'utf8').toString('base64')}`;
 }
 
-/** Foreman's API as one user sees it. Paths begin below the mount. */
+/** Foreman's API as one user sees it, with its answers held against its document. Paths begin below the mount. */
 export class ForemanClient {
   constructor(
     readonly kiln: RunningKiln,
@@ -54,6 +55,14 @@ export class ForemanClient {
       body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await reply.text();
+    await checkDocumented(this.kiln, {
+      method,
+      path: this.mount + path,
+      sent: typeof body === 'string' ? undefined : body,
+      status: reply.status,
+      headers: reply.headers,
+      text,
+    });
     return { status: reply.status, headers: reply.headers, text, body: asJson(text) };
   }
 

@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { type RunningKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
+import { checkDocumented } from '../../support/openapi.js';
 
 /** A name of four labels, of which the third is the region: what the reference's client signs for. */
 export const HOST = 'kiln.execute-api.us-east-1.localhost';
@@ -20,8 +21,22 @@ export interface Question {
   readonly body?: unknown;
 }
 
-/** Sends one request just as it is told. The path begins below the mount. */
-export function ask(kiln: RunningKiln, method: string, path: string, question: Question = {}): Promise<Answer> {
+/** Sends one request just as it is told, and holds the answer against the document. The path begins below the mount. */
+export async function ask(kiln: RunningKiln, method: string, path: string, question: Question = {}): Promise<Answer> {
+  const answer = await send(kiln, method, path, question);
+  const { status, headers, text } = answer;
+  await checkDocumented(kiln, {
+    method,
+    path: `/parallelcluster${path}`,
+    sent: typeof question.body === 'string' ? undefined : question.body,
+    status,
+    headers: new Headers({ 'content-type': String(headers['content-type'] ?? '') }),
+    text,
+  });
+  return answer;
+}
+
+function send(kiln: RunningKiln, method: string, path: string, question: Question): Promise<Answer> {
   const { body, headers = {} } = question;
   const text = textOf(body);
   return new Promise((resolve, reject) => {

@@ -6,6 +6,8 @@ import {
   UserNotFoundError,
 } from '../../../modules/identity/index.js';
 import { parseTime } from '../../shared/wire-time.js';
+import { ACCESS_TOKEN_ATTRIBUTES } from '../apidoc/attributes.js';
+import { TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes } from '../body.js';
 import { CurrentCall, type ForemanCall } from '../foreman-call.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
@@ -37,6 +39,7 @@ export class ForemanAccessTokensController {
 
   @Post()
   @HttpCode(201)
+  @TakesNew('personal_access_token', ACCESS_TOKEN_ATTRIBUTES)
   async create(@CurrentCall() { session, body }: ForemanCall, @Param('userId') userId: string) {
     const wanted = new Attributes(body, 'personal_access_token');
     const { credential, secret } = await this.credentials.create(session, self(session, userId), {

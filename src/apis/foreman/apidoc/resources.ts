@@ -5,7 +5,15 @@ import { LOCATION_FIELDS } from '../locations/locations.controller.js';
 import { OPERATING_SYSTEM_FIELDS } from '../operating-systems/operating-systems.controller.js';
 import { ORGANIZATION_FIELDS } from '../organizations/organizations.controller.js';
 import type { SearchFields } from '../search/search-fields.js';
-import { CONTEXT, flag, identifier, list, LISTING, number, type Parameter, text, wrapped } from './parameters.js';
+import {
+  ACCESS_TOKEN_ATTRIBUTES,
+  ARCHITECTURE_ATTRIBUTES,
+  COMPUTE_RESOURCE_ATTRIBUTES,
+  IMAGE_ATTRIBUTES,
+  LOCATION_ATTRIBUTES,
+  OPERATING_SYSTEM_ATTRIBUTES,
+} from './attributes.js';
+import { CONTEXT, identifier, LISTING, number, type Parameter, wrapped } from './parameters.js';
 
 /** A call of the API. */
 export interface DescribedMethod {
@@ -67,17 +75,6 @@ function changed(name: string, wrapper: string, attributes: readonly Parameter[]
     },
   ];
 }
-
-const IMAGE_ATTRIBUTES: readonly Parameter[] = [
-  text('name', '', { required: true }),
-  text('username', '', { required: true }),
-  text('uuid', 'Template ID in the compute resource', { required: true }),
-  text('password', '', { nil: true }),
-  text('compute_resource_id', 'ID of compute resource', { nil: true }),
-  text('architecture_id', 'ID of architecture', { nil: true }),
-  text('operatingsystem_id', 'ID of operating system', { nil: true }),
-  flag('user_data', 'Whether or not the image supports user data', { nil: true }),
-];
 
 const IMAGE_PARENTS: readonly Parameter[] = [
   identifier('compute_resource_id', 'ID of compute resource'),
@@ -144,16 +141,7 @@ const COMPUTE_RESOURCES = listed(
   { name: 'compute_resources', title: 'Compute resources', singular: 'a compute resource' },
   COMPUTE_RESOURCE_FIELDS,
   [
-    ...changed('compute_resources', 'compute_resource', [
-      text('name', '', { required: true }),
-      text('provider', 'Kiln for the registry itself, any other word for a target that it does not know', {
-        required: true,
-      }),
-      text('url', 'Address of the target, without credentials'),
-      text('description', ''),
-      list('location_ids', 'Replace locations with given ids'),
-      list('organization_ids', 'Of no effect: a compute resource belongs to the organization in which it is made'),
-    ]),
+    ...changed('compute_resources', 'compute_resource', COMPUTE_RESOURCE_ATTRIBUTES),
     {
       name: 'available_images',
       apis: [
@@ -171,28 +159,19 @@ const COMPUTE_RESOURCES = listed(
 const OPERATING_SYSTEMS = listed(
   { name: 'operatingsystems', title: 'Operating systems', singular: 'an operating system' },
   OPERATING_SYSTEM_FIELDS,
-  changed('operatingsystems', 'operatingsystem', [
-    text('name', '', { required: true }),
-    text('major', '', { required: true }),
-    text('minor', ''),
-    text('description', ''),
-    text('family', ''),
-    text('release_name', ''),
-    text('password_hash', 'Root password hash function to use'),
-    list('architecture_ids', 'IDs of associated architectures'),
-  ]),
+  changed('operatingsystems', 'operatingsystem', OPERATING_SYSTEM_ATTRIBUTES),
 );
 
 const ARCHITECTURES = listed(
   { name: 'architectures', title: 'Architectures', singular: 'an architecture' },
   ARCHITECTURE_FIELDS,
-  changed('architectures', 'architecture', [text('name', '', { required: true })]),
+  changed('architectures', 'architecture', ARCHITECTURE_ATTRIBUTES),
 );
 
 const LOCATIONS = listed(
   { name: 'locations', title: 'Locations', singular: 'a location' },
   LOCATION_FIELDS,
-  changed('locations', 'location', [text('name', '', { required: true }), text('description', '')]),
+  changed('locations', 'location', LOCATION_ATTRIBUTES),
 );
 
 const ORGANIZATIONS = listed(
@@ -229,11 +208,7 @@ const PERSONAL_ACCESS_TOKENS: DescribedResource = {
     {
       name: 'create',
       apis: [{ method: 'POST', path: TOKENS_PATH, says: 'Create a Personal Access Token for a user' }],
-      params: [
-        ...CONTEXT,
-        OF_USER,
-        wrapped('personal_access_token', [text('name', '', { required: true }), text('expires_at', 'Expiry Date')]),
-      ],
+      params: [...CONTEXT, OF_USER, wrapped('personal_access_token', ACCESS_TOKEN_ATTRIBUTES)],
     },
     {
       name: 'destroy',

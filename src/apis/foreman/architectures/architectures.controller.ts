@@ -4,6 +4,8 @@ import {
   type ArchitectureField,
   ArchitecturesService,
 } from '../../../modules/provisioning/index.js';
+import { ARCHITECTURE_ATTRIBUTES } from '../apidoc/attributes.js';
+import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes } from '../body.js';
 import { CurrentCall, type ForemanCall } from '../foreman-call.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
@@ -39,12 +41,14 @@ export class ForemanArchitecturesController {
 
   @Post()
   @HttpCode(201)
+  @TakesNew('architecture', ARCHITECTURE_ATTRIBUTES)
   async create(@CurrentCall() { actor, body }: ForemanCall) {
     const name = new Attributes(body, 'architecture').required('name');
     return presentArchitecture(await this.architectures.create(actor, { name }));
   }
 
   @Put(':id')
+  @TakesChange('architecture', ARCHITECTURE_ATTRIBUTES)
   async update(@CurrentCall() { actor, body }: ForemanCall, @Param('id') id: string) {
     const name = new Attributes(body, 'architecture').text('name');
     const change = name === undefined ? {} : { name: name ?? '' };
@@ -52,6 +56,7 @@ export class ForemanArchitecturesController {
   }
 
   @Patch(':id')
+  @TakesChange('architecture', ARCHITECTURE_ATTRIBUTES)
   updateSome(@CurrentCall() call: ForemanCall, @Param('id') id: string) {
     return this.update(call, id);
   }

@@ -8,6 +8,8 @@ import {
   REGISTRY_PROVIDER,
 } from '../../../modules/provisioning/index.js';
 import { PublicAddress } from '../../shared/public-address.js';
+import { COMPUTE_RESOURCE_ATTRIBUTES } from '../apidoc/attributes.js';
+import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes, given } from '../body.js';
 import { CurrentCall, type ForemanCall } from '../foreman-call.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
@@ -57,6 +59,7 @@ export class ForemanComputeResourcesController {
 
   @Post()
   @HttpCode(201)
+  @TakesNew('compute_resource', COMPUTE_RESOURCE_ATTRIBUTES)
   async create(@CurrentCall() { actor, within, body }: ForemanCall, @Req() request: FastifyRequest) {
     const resource = new Attributes(body, 'compute_resource');
     const wanted = {
@@ -70,6 +73,7 @@ export class ForemanComputeResourcesController {
   }
 
   @Put(':id')
+  @TakesChange('compute_resource', COMPUTE_RESOURCE_ATTRIBUTES)
   async update(
     @CurrentCall() { actor, within, body }: ForemanCall,
     @Param('id') id: string,
@@ -88,6 +92,7 @@ export class ForemanComputeResourcesController {
   }
 
   @Patch(':id')
+  @TakesChange('compute_resource', COMPUTE_RESOURCE_ATTRIBUTES)
   updateSome(@CurrentCall() call: ForemanCall, @Param('id') id: string, @Req() request: FastifyRequest) {
     return this.update(call, id, request);
   }

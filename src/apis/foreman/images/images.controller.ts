@@ -1,5 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Injectable, Param, Patch, Post, Put, UseGuards } from '@nestjs/common';
 import { type ImageParent, ProvisioningImagesService } from '../../../modules/provisioning/index.js';
+import { IMAGE_ATTRIBUTES } from '../apidoc/attributes.js';
+import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { CurrentCall, type ForemanCall } from '../foreman-call.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
 import { ForemanGuard } from '../foreman.guard.js';
@@ -56,18 +58,21 @@ export class ComputeResourceImagesController extends ForemanImagesReader {
 
   @Post()
   @HttpCode(201)
+  @TakesNew('image', IMAGE_ATTRIBUTES)
   async create(@CurrentCall() call: ForemanCall, @Param('parentId') parentId: string) {
     const { actor, within, body } = call;
     return presentImage(await this.images.create(actor, readRowKey(parentId), within, toCreateImage(body)));
   }
 
   @Put(':id')
+  @TakesChange('image', IMAGE_ATTRIBUTES)
   async update(@CurrentCall() call: ForemanCall, @Param('parentId') parentId: string, @Param('id') id: string) {
     const { actor, within, body } = call;
     return presentImage(await this.images.update(actor, readRowKey(parentId), within, readId(id), toUpdateImage(body)));
   }
 
   @Patch(':id')
+  @TakesChange('image', IMAGE_ATTRIBUTES)
   updateSome(@CurrentCall() call: ForemanCall, @Param('parentId') parentId: string, @Param('id') id: string) {
     return this.update(call, parentId, id);
   }

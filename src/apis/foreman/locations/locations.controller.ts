@@ -1,5 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, UseGuards } from '@nestjs/common';
 import { type Location, type LocationField, LocationsService } from '../../../modules/provisioning/index.js';
+import { LOCATION_ATTRIBUTES } from '../apidoc/attributes.js';
+import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes, given } from '../body.js';
 import { CurrentCall, type ForemanCall } from '../foreman-call.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
@@ -34,6 +36,7 @@ export class ForemanLocationsController {
 
   @Post()
   @HttpCode(201)
+  @TakesNew('location', LOCATION_ATTRIBUTES)
   async create(@CurrentCall() { actor, body }: ForemanCall) {
     const location = new Attributes(body, 'location');
     const wanted = { name: location.required('name'), description: location.text('description') ?? null };
@@ -41,6 +44,7 @@ export class ForemanLocationsController {
   }
 
   @Put(':id')
+  @TakesChange('location', LOCATION_ATTRIBUTES)
   async update(@CurrentCall() { actor, body }: ForemanCall, @Param('id') id: string) {
     const location = new Attributes(body, 'location');
     const name = location.text('name');
@@ -49,6 +53,7 @@ export class ForemanLocationsController {
   }
 
   @Patch(':id')
+  @TakesChange('location', LOCATION_ATTRIBUTES)
   updateSome(@CurrentCall() call: ForemanCall, @Param('id') id: string) {
     return this.update(call, id);
   }

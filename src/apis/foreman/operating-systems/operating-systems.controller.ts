@@ -5,6 +5,8 @@ import {
   type OperatingSystemField,
   OperatingSystemsService,
 } from '../../../modules/provisioning/index.js';
+import { OPERATING_SYSTEM_ATTRIBUTES } from '../apidoc/attributes.js';
+import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes, type Body, given } from '../body.js';
 import { CurrentCall, type ForemanCall } from '../foreman-call.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
@@ -52,6 +54,7 @@ export class ForemanOperatingSystemsController {
 
   @Post()
   @HttpCode(201)
+  @TakesNew('operatingsystem', OPERATING_SYSTEM_ATTRIBUTES)
   async create(@CurrentCall() { actor, body }: ForemanCall) {
     const { name, major } = requiredOf(body);
     const wanted = {
@@ -69,11 +72,13 @@ export class ForemanOperatingSystemsController {
   }
 
   @Put(':id')
+  @TakesChange('operatingsystem', OPERATING_SYSTEM_ATTRIBUTES)
   async update(@CurrentCall() { actor, body }: ForemanCall, @Param('id') id: string) {
     return presentOperatingSystem(await this.systems.update(actor, readRowKey(id), toChange(body)));
   }
 
   @Patch(':id')
+  @TakesChange('operatingsystem', OPERATING_SYSTEM_ATTRIBUTES)
   updateSome(@CurrentCall() call: ForemanCall, @Param('id') id: string) {
     return this.update(call, id);
   }

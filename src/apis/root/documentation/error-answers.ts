@@ -50,11 +50,14 @@ export function statusesOfErrors(face: Face, { method, guarded, ranged }: RouteT
 /** Errors by their status. The face is asked, as it is when something does go wrong. */
 export function errorResponses(face: Face): Record<number, ErrorResponse> {
   const responses: Record<number, ErrorResponse> = {};
-  const add = ({ status, contentType, body }: WireReply): void => {
-    const form = { [mediaType(contentType)]: { schema: formOf(contentType, body) } };
+  const add = ({ status, contentType, body }: WireReply, orElse = false): void => {
+    const type = mediaType(contentType);
+    const known = responses[status]?.content ?? {};
+    const form = formOf(contentType, body);
+    const schema = orElse && known[type] ? { anyOf: [known[type].schema, form] } : (known[type]?.schema ?? form);
     responses[status] = {
       description: STATUS_CODES[status] ?? 'Error',
-      content: { ...form, ...responses[status]?.content },
+      content: { ...known, [type]: { schema } },
     };
   };
   for (const accept of [undefined, 'application/json', 'text/plain']) {
@@ -62,6 +65,7 @@ export function errorResponses(face: Face): Record<number, ErrorResponse> {
     for (const kind of ERROR_KINDS) add(face.renderError(new ExampleError(kind), request));
     add(face.renderBug('example', request));
   }
+  for (const error of face.singularErrors) add(face.renderError(error, exampleRequest(face)), true);
   // Of errors that the face tells apart from the rest of their kind none is at hand; only their type is known.
   const types = Object.keys(Object.values(responses)[0]!.content);
   const content = Object.fromEntries(types.map((type) => [type, { schema: {} }]));
