@@ -5,22 +5,24 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from './lib/project.mjs';
 
-const USAGE = `Usage: npm run crash [-- [--runs N] [--seed N]]
+const USAGE = `Usage: npm run crash [-- [--runs N] [--kiwi N] [--seed N]]
 
 Runs N short builds and customizations (default: 100). In each of them the builder program, the worker, the API or Redis is
 killed when a phase begins; the job must end, its image must be whole, and no process, mount, folder, object or
-reservation may be left. The seed (default: 1) decides the order.
+reservation may be left. After these come N builds with the real kiwi-ng (default: 0; five meet every phase, twenty every
+crash in each of them). The seed (default: 1) decides the order.
 
-Needs packer, squashfs-tools, bubblewrap, openssh-server, openssh-client and redis-server: npm run setup:debian.
+Needs packer, squashfs-tools, bubblewrap, openssh-server, openssh-client and redis-server, and with --kiwi what builds of
+kiwi-ng need: npm run setup:debian.
 `;
 
 function readOptions() {
   const number = { type: 'string' };
-  const { values } = parseArgs({ options: { runs: number, seed: number, help: { type: 'boolean' } } });
-  for (const name of ['runs', 'seed']) {
+  const { values } = parseArgs({ options: { runs: number, kiwi: number, seed: number, help: { type: 'boolean' } } });
+  for (const name of ['runs', 'kiwi', 'seed']) {
     if (values[name] !== undefined && !/^\d{1,9}$/.test(values[name])) throw new Error(`--${name} must be a number`);
   }
-  return { runs: '100', seed: '1', ...values };
+  return { runs: '100', kiwi: '0', seed: '1', ...values };
 }
 
 let options;
@@ -36,7 +38,12 @@ if (options.help) {
   const tests = spawn(process.execPath, [join(root, 'scripts', 'test.mjs'), 'test/integration/crashes/killed-builds'], {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, KILN_TEST_CRASH_RUNS: options.runs, KILN_TEST_CRASH_SEED: options.seed },
+    env: {
+      ...process.env,
+      KILN_TEST_CRASH_RUNS: options.runs,
+      KILN_TEST_CRASH_KIWI_RUNS: options.kiwi,
+      KILN_TEST_CRASH_SEED: options.seed,
+    },
   });
   // The tests end what they started; this process only has to wait for that.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => tests.kill(signal));

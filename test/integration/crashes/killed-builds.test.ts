@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,33 +9,50 @@ import { eventually } from '../../support/eventually.js';
 import { type ImsJob, ImsUser } from '../../support/ims.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith } from '../../support/programs.js';
+import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
 import { startRedis, type TestRedis } from '../../support/redis.js';
 import { rootFilesystem } from '../../support/root-filesystem.js';
 import { SshUser } from '../../support/ssh.js';
 
 const run = promisify(execFile);
 const RUNS = Number(process.env.KILN_TEST_CRASH_RUNS ?? 10);
+const KIWI_RUNS = Number(process.env.KILN_TEST_CRASH_KIWI_RUNS ?? 0);
 const SEED = Number(process.env.KILN_TEST_CRASH_SEED ?? 1);
-const RUN_MS = 180_000;
+const REACHED_MS = 90_000;
+const ENDED_MS = KIWI_RUNS > 0 ? 400_000 : 90_000;
+/** More than all waits of one run together: one that went on behind its end would disturb the next. */
+const RUN_MS = REACHED_MS + ENDED_MS + 180_000;
 
-const PROGRAMS = ['packer', 'unsquashfs', 'mksquashfs', 'bwrap', 'sshd', 'ssh', 'ssh-keygen', 'redis-server'];
+const PROGRAMS = [
+  ...['packer', 'unsquashfs', 'mksquashfs', 'bwrap', 'sshd', 'ssh', 'ssh-keygen', 'redis-server'],
+  ...(KIWI_RUNS > 0 ? BUILD_PROGRAMS : []),
+];
 const VICTIMS = ['builder', 'worker', 'api', 'redis'] as const;
 /** Statuses at whose beginning something is killed. */
 const BOUNDARIES = {
   create: ['creating', 'fetching_recipe', 'building_image', 'packaging_artifacts', 'success'],
   customize: ['creating', 'fetching_image', 'waiting_on_user', 'packaging_artifacts', 'success'],
+  'create with KIWI': ['fetching_recipe', 'waiting_for_repos', 'building_image', 'packaging_artifacts', 'success'],
 } as const;
 
 interface Crash {
-  readonly jobType: keyof typeof BOUNDARIES;
+  readonly job: keyof typeof BOUNDARIES;
   readonly boundary: string;
   readonly victim: (typeof VICTIMS)[number];
 }
 
+/** What a run must leave as it was. */
+interface Held {
+  readonly storedBytes: number;
+  readonly jobs: number;
+  /** Objects in the store that no row knows. */
+  readonly strays: readonly string[];
+}
+
 /** Every crash there is, in an order that the seed decides; over and over. */
 function crashes(): Crash[] {
-  const all = (['create', 'customize'] as const).flatMap((jobType) =>
-    BOUNDARIES[jobType].flatMap((boundary) => VICTIMS.map((victim) => ({ jobType, boundary, victim }))),
+  const all = (['create', 'customize'] as const).flatMap((job) =>
+    BOUNDARIES[job].flatMap((boundary) => VICTIMS.map((victim) => ({ job, boundary, victim }))),
   );
   let state = SEED;
   const next = (below: number): number => {
@@ -47,7 +64,16 @@ function crashes(): Crash[] {
     const other = next(at + 1);
     [all[at], all[other]] = [all[other]!, all[at]!];
   }
-  return Array.from({ length: RUNS }, (_, index) => all[index % all.length]!);
+  const short = Array.from({ length: RUNS }, (_, index) => all[index % all.length]!);
+  // Long, so that few are run: five meet every boundary, twenty every crash there is.
+  const job = 'create with KIWI' as const;
+  const boundaries = BOUNDARIES[job];
+  const long = Array.from({ length: KIWI_RUNS }, (_, index) => ({
+    job,
+    boundary: boundaries[index % boundaries.length]!,
+    victim: VICTIMS[(index + SEED) % VICTIMS.length]!,
+  }));
+  return [...short, ...long];
 }
 
 describeWith(PROGRAMS, 'builds in which something is killed', () => {
@@ -57,12 +83,15 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
   let database: pg.Client;
   let ims: ImsUser;
   let person: SshUser;
-  let sources: { create: string; customize: string; key: string };
+  let sources: Record<Crash['job'] | 'key', string>;
   let folder: string;
-  let baseline: number;
+  let builds: Readonly<Record<string, string>> = {};
+  /** The job of the run that is under way. */
+  let current: ImsJob | undefined;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kiln-crashes-'));
+    if (KIWI_RUNS > 0) builds = { KILN_BUILD_REPOS: await offlineRepository() };
     redis = await startRedis();
     api = await startKiln({ env: settings('api') });
     worker = await startKiln({ beside: api, env: settings('worker') });
@@ -71,7 +100,13 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
     ims = new ImsUser(api, await api.token('alice'));
     person = await SshUser.create();
     sources = await prepare();
-    baseline = await storedBytes();
+  }, RUN_MS);
+
+  // A run that failed half-way is no reason for the next one to fail.
+  afterEach(async () => {
+    await revive();
+    if (current) await forget(current);
+    current = undefined;
   }, RUN_MS);
 
   afterAll(async () => {
@@ -90,6 +125,7 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
     KILN_SHELL_HOST: '127.0.0.1',
     KILN_SHELL_BIND: '127.0.0.1',
     KILN_LOG_LEVEL: 'info',
+    ...builds,
   });
 
   async function prepare() {
@@ -105,36 +141,45 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
     const rootfs = await rootFilesystem();
     const customize = await ims.image('crash-base', { rootfs, kernel: Buffer.from('k'), initrd: Buffer.from('i') });
     const key = await ims.key('crash', person.publicKey);
-    return { create: create.id, customize: customize.id, key: key.id };
+    return { create: create.id, customize: customize.id, 'create with KIWI': await prepareKiwi(), key: key.id };
   }
 
-  it.each(crashes().map((crash, index) => [index + 1, crash.victim, crash.jobType, crash.boundary, crash] as const))(
+  async function prepareKiwi(): Promise<string> {
+    if (KIWI_RUNS === 0) return '';
+    const values = (await offlineTemplate('crash-kiwi')).map(({ key, value }) => [key, value] as const);
+    const archive = await recipeArchive('debian-tiny');
+    return (await ims.recipe('crash-kiwi', 'kiwi-ng', archive, Object.fromEntries(values))).id;
+  }
+
+  it.each(crashes().map((crash, index) => [index + 1, crash.victim, crash.job, crash.boundary, crash] as const))(
     'run %i: the %s, in %s at %s',
-    async (number, _victim, _jobType, _boundary, crash) => {
-      const job = await start(`crash-${number}`, crash);
-      await reaches(job, crash.boundary);
+    async (number, _victim, _job, _boundary, crash) => {
+      const before = await held();
+      current = await start(`crash-${number}`, crash);
+      await reaches(current, crash.boundary);
 
-      await kill(crash);
+      await kill(crash, current);
 
-      const ended = await endOf(job);
+      const ended = await endOf(current);
       // A builder that is killed alone takes its job with it; whatever else dies, the job is done in the end.
       if (crash.victim !== 'builder') expect(ended).toMatchObject({ status: 'success', cause: null });
-      await nothingIsLeft(job, ended);
+      await nothingIsLeft(ended, before);
     },
     RUN_MS,
   );
 
-  function start(name: string, { jobType }: Crash): Promise<ImsJob> {
+  function start(name: string, { job }: Crash): Promise<ImsJob> {
+    const jobType = job === 'customize' ? 'customize' : 'create';
     return ims.job({
       job_type: jobType,
-      artifact_id: sources[jobType],
+      artifact_id: sources[job],
       public_key_id: sources.key,
       image_root_archive_name: name,
       ...(jobType === 'customize' ? { ssh_containers: [{ name: 'crash', jail: true }] } : {}),
     });
   }
 
-  /** Statuses fly by; the next one will do. */
+  /** Until a status has begun, which may be over by then. People in shells are done where it comes after theirs. */
   async function reaches({ id }: ImsJob, boundary: string): Promise<void> {
     await eventually(async () => {
       const { rows } = await database.query<{ kind: string; phase: string | null }>(
@@ -144,29 +189,50 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
       const words: Record<string, string> = {
         creating: 'job.created',
         success: 'job.succeeded',
+        waiting_for_repos: 'waiting_for_repositories',
         waiting_on_user: 'waiting_on_user',
         building_image: 'building',
         packaging_artifacts: 'packaging',
       };
       const wanted = words[boundary] ?? boundary;
-      if (boundary === 'success') await sayDone(id);
-      return rows.some(({ kind, phase }) => kind === wanted || phase === wanted);
-    }, RUN_MS / 2);
+      if (rows.some(({ kind, phase }) => kind === wanted || phase === wanted)) return true;
+      const { status, cause } = await ims.find(id);
+      if (status === 'error') throw new Error(`the job ended before: ${JSON.stringify(cause)}`);
+      if (['packaging_artifacts', 'success'].includes(boundary)) await sayDone(id);
+      return false;
+    }, REACHED_MS);
   }
 
-  async function kill({ victim }: Crash): Promise<void> {
-    if (victim === 'builder') for (const pid of programsOf(worker.process.pid!)) process.kill(pid, 'SIGKILL');
-    if (victim === 'worker') {
-      await worker.kill();
-      worker = await startKiln({ beside: api, env: settings('worker') });
+  async function kill({ victim }: Crash, { id }: ImsJob): Promise<void> {
+    if (victim === 'builder') {
+      // Its program may only be about to start.
+      const programs = await eventually(async () => {
+        const found = programsOf(worker.process.pid!);
+        return found.length > 0 || (await hasEnded(id)) ? found : false;
+      });
+      for (const pid of programs) process.kill(pid, 'SIGKILL');
     }
-    if (victim === 'api') {
-      const { stop, url } = api;
-      await api.kill();
-      const next = await startKiln({ beside: api, env: settings('api'), port: Number(new URL(url).port) });
-      api = { ...next, stop: joined(next.stop, stop) };
-    }
+    if (victim === 'worker') await worker.kill();
+    if (victim === 'api') await api.kill();
     if (victim === 'redis') redis = await redis.restart();
+    await revive();
+  }
+
+  /** Starts again what is no more. */
+  async function revive(): Promise<void> {
+    if (isGone(worker)) worker = await startKiln({ beside: api, env: settings('worker') });
+    if (!isGone(api)) return;
+    const { stop, url } = api;
+    const next = await startKiln({ beside: api, env: settings('api'), port: Number(new URL(url).port) });
+    api = { ...next, stop: joined(next.stop, stop) };
+  }
+
+  /** Removes a job and what it made; both are gone already where all went well. */
+  async function forget({ id }: ImsJob): Promise<void> {
+    const { rows } = await database.query<{ id: string }>('SELECT id FROM images WHERE job_id = $1', [id]);
+    await ims.ask('DELETE', `jobs/${id}`);
+    for (const image of rows) await remove(image.id);
+    await eventually(async () => processesWith(id).length === 0 && (await held()).jobs === 0, 60_000);
   }
 
   /** Does what the person would do, until the job has ended. */
@@ -175,8 +241,12 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
     await eventually(async () => {
       await sayDone(id);
       return ['success', 'error'].includes((job = await ims.find(id)).status);
-    }, RUN_MS / 2);
+    }, ENDED_MS);
     return job;
+  }
+
+  async function hasEnded(id: string): Promise<boolean> {
+    return ['success', 'error'].includes((await ims.find(id)).status);
   }
 
   async function sayDone(id: string): Promise<void> {
@@ -186,7 +256,8 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
     await person.run(shells[0]!.connection_info.customer_access!, 'touch /tmp/complete').catch(() => undefined);
   }
 
-  async function nothingIsLeft({ id }: ImsJob, ended: ImsJob): Promise<void> {
+  async function nothingIsLeft(ended: ImsJob, before: Held): Promise<void> {
+    const { id } = ended;
     await eventually(async () => {
       expect(processesWith(id)).toEqual([]);
       expect(
@@ -209,32 +280,28 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
       [id],
     );
     expect(ends).toHaveLength(1);
-    await imageIsGone(ended);
-    // Bytes and places are what they were, and no object lies in the store that no row knows.
-    await eventually(async () => {
-      expect(await storedBytes()).toBe(baseline);
-      expect(await unknownObjects()).toEqual([]);
-      const { rows } = await database.query(
-        `SELECT quantity, used FROM project_usage
-         WHERE project_id = $1 AND quantity IN ('running_jobs', 'queued_jobs') AND used <> 0`,
-        [ALPHA],
-      );
-      expect(rows).toEqual([]);
-    }, 20_000);
+    if (ended.resultant_image_id !== null) await remove(ended.resultant_image_id);
+    await eventually(async () => expect(await held()).toEqual(before), 20_000);
   }
 
-  async function imageIsGone({ resultant_image_id: imageId }: ImsJob): Promise<void> {
-    if (imageId === null) return;
+  async function remove(imageId: string): Promise<void> {
     await ims.ask('DELETE', `images/${imageId}`);
     await ims.ask('DELETE', `deleted/images/${imageId}`);
   }
 
-  async function storedBytes(): Promise<number> {
-    const { rows } = await database.query<{ used: string }>(
-      `SELECT used FROM project_usage WHERE project_id = $1 AND quantity = 'storage_bytes'`,
+  async function held(): Promise<Held> {
+    const { rows } = await database.query<{ quantity: string; used: string }>(
+      `SELECT quantity, used FROM project_usage
+       WHERE project_id = $1 AND quantity IN ('storage_bytes', 'running_jobs', 'queued_jobs')`,
       [ALPHA],
     );
-    return Number(rows[0]?.used ?? 0);
+    const used = (...quantities: string[]) =>
+      rows.filter(({ quantity }) => quantities.includes(quantity)).reduce((sum, row) => sum + Number(row.used), 0);
+    return {
+      storedBytes: used('storage_bytes'),
+      jobs: used('running_jobs', 'queued_jobs'),
+      strays: await unknownObjects(),
+    };
   }
 
   async function unknownObjects(): Promise<string[]> {
@@ -248,6 +315,10 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
       .filter((key) => !known.has(key));
   }
 });
+
+function isGone({ process: { exitCode, signalCode } }: RunningKiln): boolean {
+  return exitCode !== null || signalCode !== null;
+}
 
 /** Builder programs of a worker. */
 function programsOf(workerPid: number): number[] {
