@@ -46,6 +46,24 @@ describe('the log of Packer', () => {
       "Build 'x' errored: first",
     ],
     [
+      'a machine that does not start, with what may be the matter',
+      [
+        '1,,ui,error,==> qemu: Error launching VM: Qemu failed to start.',
+        "1,,ui,error,Build 'qemu' errored after 1 second: Build was halted.",
+        "1,,ui,error,\\n==> Some builds didn't complete successfully and had errors:",
+        '1,qemu,error,Build was halted.',
+        '1,,ui,error,--> qemu: Build was halted.',
+      ],
+      'build.failed',
+      'qemu: Error launching VM: Qemu failed to start. (A build has no /dev/kvm: its recipe says "accelerator": "tcg".)',
+    ],
+    [
+      'the first of several mistakes in a recipe',
+      ['1,,ui,error,Error: \\n\\n2 errors occurred:\\n\t* at least one builder must be defined\\n\t* another'],
+      'build.failed',
+      'at least one builder must be defined',
+    ],
+    [
       'a full disk',
       ['1,,ui,error,write: No space left on device'],
       'build.out_of_disk',

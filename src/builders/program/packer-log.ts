@@ -3,6 +3,10 @@ import { type BuildCause } from './kiwi-log.js';
 const MAX_LINE = 16_384;
 const MAX_MESSAGE = 500;
 const MOST_FILES = 1_000;
+/** Said around the reason. */
+const NO_REASON = /^Some builds didn|(^|: )Build was halted\.$|^Error:$|^\d+ errors? occurred:$/;
+const NOT_STARTED = /Qemu failed to start/;
+const ABOUT_KVM = '(A build has no /dev/kvm: its recipe says "accelerator": "tcg".)';
 const NO_SPACE = /No space left on device|Disk quota exceeded|ENOSPC/;
 
 /**
@@ -40,7 +44,8 @@ export class PackerLog {
     if (this.outOfSpace) return { code: 'build.out_of_disk', message: 'The build ran out of disk space' };
     const reason = this.lastError ?? 'Packer failed without giving a reason';
     const isScript = /Script exited with non-zero exit status|Erroneous exit code|error executing script/i.test(reason);
-    return { code: isScript ? 'build.script_failed' : 'build.failed', message: reason.slice(0, MAX_MESSAGE) };
+    const message = NOT_STARTED.test(reason) ? `${reason} ${ABOUT_KVM}` : reason;
+    return { code: isScript ? 'build.script_failed' : 'build.failed', message: message.slice(0, MAX_MESSAGE) };
   }
 
   private line(line: string): void {
@@ -49,9 +54,9 @@ export class PackerLog {
     if (time === undefined || !/^\d+$/.test(time)) return this.tell(line);
     if (type === 'ui') {
       const text = data.slice(1).join(',');
-      if (data[0] === 'error') this.lastError = firstLine(text) ?? this.lastError;
+      if (data[0] === 'error') this.lastError = reasonIn(text) ?? this.lastError;
       this.tell(text);
-    } else if (type === 'error') this.lastError ??= firstLine(data.join(','));
+    } else if (type === 'error') this.lastError ??= reasonIn(data.join(','));
     else if (type === 'artifact' && data[1] === 'file' && this.made.size < MOST_FILES)
       this.made.add(data.slice(3).join(','));
   }
@@ -61,12 +66,12 @@ export class PackerLog {
   }
 }
 
-/** Headline of what may go on over many lines; "Some builds didn't complete" says nothing. */
-function firstLine(text: string): string | undefined {
+/** Headline of what may go on over many lines, where it gives a reason. */
+function reasonIn(text: string): string | undefined {
   return text
     .split('\n')
-    .map((line) => line.replace(/^(==>|\s|\*)+/, '').trim())
-    .find((line) => line !== '' && !line.startsWith('Some builds didn'));
+    .map((line) => line.replace(/^(==>|-->|\s|\*)+/, '').trim())
+    .find((line) => line !== '' && !NO_REASON.test(line));
 }
 
 function unescape(field: string): string {
