@@ -1,0 +1,99 @@
+import { beforeAll, expect, it, jest } from '@jest/globals';
+import { chmod, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { archProblem } from '../../../src/builders/sandbox/host.js';
+import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
+import { describeWith } from '../../support/programs.js';
+import { fileIn, rootFilesystem } from '../../support/root-filesystem.js';
+
+jest.setTimeout(180_000);
+
+const SAYS = 'hello from aarch64\n';
+const PROBLEM = await archProblem('aarch64');
+
+describeWith(['unsquashfs', 'mksquashfs', 'bwrap', 'sshd'], 'An image for aarch64', () => {
+  let world: Awaited<ReturnType<typeof aBuilder>>;
+  let rootfs: Buffer;
+  beforeAll(async () => {
+    world = await aBuilder();
+    rootfs = await rootFilesystem(async (root) => {
+      await writeFile(join(root, 'greet'), greeter(SAYS));
+      await chmod(join(root, 'greet'), 0o755);
+      for (const name of ['Image', 'vmlinuz']) await writeFile(join(root, 'boot', name), `${name}\n`);
+    });
+  });
+
+  const customize = () =>
+    start(
+      world.builder,
+      anOrder({
+        jobType: 'customize',
+        recipeType: null,
+        arch: 'aarch64',
+        kernelFileName: 'Image',
+        scripts: { updateOsPackages: false, items: [{ name: 'script 1', text: '#!/greet' }] },
+      }),
+      rootfs,
+    );
+
+  if (PROBLEM === undefined) {
+    it('is customized by its own programs, where they run', async () => {
+      const { done, log } = customize();
+
+      const result = await done;
+
+      expect(log()).toContain(SAYS);
+      expect((await contentOf(result, 'kernel')).toString()).toBe('Image\n');
+      expect(await fileIn(await contentOf(result, 'rootfs'), 'etc/resolv.conf')).toBe('# of the image\n');
+    });
+  } else {
+    it('is refused before anything is fetched, where its programs do not run', async () => {
+      const { done, phases } = customize();
+
+      await expect(done).rejects.toMatchObject({
+        code: 'builder.arch_unsupported',
+        message: `The image is for aarch64; ${PROBLEM}`,
+      });
+      expect(PROBLEM).toContain('qemu-user-static');
+      expect(phases).toEqual([]);
+      expect(await workFolders(world.buildsDir)).toEqual([]);
+    });
+  }
+});
+
+/** A program of aarch64, whole in itself, that writes a text and ends. */
+function greeter(text: string): Buffer {
+  const base = 0x400000n;
+  const code = [
+    0xd2800020, // mov x0, 1: standard output
+    0x100000e1, // adr x1, the text, 28 bytes on
+    0xd2800002 | (text.length << 5), // mov x2, its length
+    0xd2800808, // mov x8, 64: write
+    0xd4000001, // svc 0
+    0xd2800000, // mov x0, 0
+    0xd2800ba8, // mov x8, 93: exit
+    0xd4000001, // svc 0
+  ];
+  const header = Buffer.alloc(0x78);
+  const size = BigInt(header.length + 4 * code.length + text.length);
+  header.write('7f454c46020101', 'hex');
+  header.writeUInt16LE(2, 0x10); // A program,
+  header.writeUInt16LE(0xb7, 0x12); // for aarch64.
+  header.writeUInt32LE(1, 0x14);
+  header.writeBigUInt64LE(base + BigInt(header.length), 0x18);
+  header.writeBigUInt64LE(0x40n, 0x20);
+  header.writeUInt16LE(0x40, 0x34);
+  header.writeUInt16LE(0x38, 0x36);
+  header.writeUInt16LE(1, 0x38);
+  // Its one segment: all of the file, to be read and run.
+  header.writeUInt32LE(1, 0x40);
+  header.writeUInt32LE(5, 0x44);
+  header.writeBigUInt64LE(base, 0x50);
+  header.writeBigUInt64LE(base, 0x58);
+  header.writeBigUInt64LE(size, 0x60);
+  header.writeBigUInt64LE(size, 0x68);
+  header.writeBigUInt64LE(0x1000n, 0x70);
+  const words = Buffer.alloc(4 * code.length);
+  code.forEach((word, at) => words.writeUInt32LE(word >>> 0, 4 * at));
+  return Buffer.concat([header, words, Buffer.from(text)]);
+}
