@@ -191,6 +191,28 @@ describeWith(PROGRAMS, 'Customizing an image', () => {
     expect(await workFolders(brief.buildsDir)).toEqual([]);
   });
 
+  it.each([
+    ['kernelFileName', '../etc/passwd'],
+    ['kernelFileName', '../../../../../etc/passwd'],
+    ['initrdFileName', '/etc/passwd'],
+    ['initrdFileName', '..'],
+  ])('takes nothing but files of /boot for its artifacts: %s %s', async (field, name) => {
+    const { done } = customize({ ...touching, [field]: name });
+
+    await expect(done).rejects.toMatchObject({
+      code: 'build.file_missing',
+      message: expect.stringContaining(`/boot/${name} (not a plain file name)`),
+    });
+    expect(await workFolders(world.buildsDir)).toEqual([]);
+  });
+
+  it('leaves kernel parameters out that are named beyond /boot', async () => {
+    const { done, log } = customize({ ...touching, kernelParametersFileName: '../etc/passwd' });
+
+    expect((await done).files.map(({ role }) => role)).toEqual(['rootfs', 'kernel', 'initrd']);
+    expect(log()).toContain('WARNING: /boot/../etc/passwd is left out: not a plain file name');
+  });
+
   it('refuses what is no root file system', async () => {
     const { done } = scriptedOn(Buffer.from('hsqs, but no more than that'));
 
@@ -208,6 +230,6 @@ describeWith(PROGRAMS, 'Customizing an image', () => {
     await expect(done).rejects.toMatchObject({ code: 'image.invalid', message: expect.stringContaining('/proc') });
   });
 
-  const scriptedOn = (source: Buffer) =>
-    customize({ scripts: { updateOsPackages: false, items: [{ name: 'script 1', text: 'true' }] } }, source);
+  const touching = { scripts: { updateOsPackages: false, items: [{ name: 'script 1', text: 'true' }] } };
+  const scriptedOn = (source: Buffer) => customize(touching, source);
 });
