@@ -645,6 +645,11 @@ export const SETTINGS = {
     integer(1, 100_000),
     'Builds that run at once over all workers and executors; unset: as many as the workers take.',
   ),
+  customizingRunning: setting(
+    'KILN_CUSTOMIZE_RUNNING',
+    integer(1, 100_000),
+    'Images that are customized at once over all workers and executors, open shells included; unset: as many as the workers take.',
+  ),
   executors: setting(
     'KILN_EXECUTORS',
     parseExecutors,

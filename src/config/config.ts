@@ -150,6 +150,7 @@ export class Config {
     readonly leaseMs: number;
     /** Over all workers; undefined: no limit. */
     readonly runningMax: number | undefined;
+    readonly customizingMax: number | undefined;
     readonly executors: readonly ExecutorRule[];
   };
   /** Shells of jobs that run on this machine. */
@@ -245,6 +246,7 @@ export class Config {
       memoryBytes: parsed.buildMemoryBytes,
       leaseMs: parsed.jobLease!,
       runningMax: parsed.buildsRunning,
+      customizingMax: parsed.customizingRunning,
       executors: parsed.executors!,
     };
     this.kubernetes = {

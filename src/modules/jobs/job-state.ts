@@ -22,9 +22,6 @@ export type JobState = ActivePhase | 'success' | 'error';
 export const JOB_TYPES = ['create', 'customize', 'import', 'convert', 'copy', 'hash'] as const;
 export type JobType = (typeof JOB_TYPES)[number];
 
-/** Jobs that make images: what takes long, and a machine's worth of work. */
-export const BUILDS: ReadonlySet<JobType> = new Set(['create', 'customize']);
-
 /** How a job can end. */
 export type FinalStatus = Extract<JobStatus, 'succeeded' | 'failed' | 'cancelled'>;
 

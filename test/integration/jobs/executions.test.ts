@@ -284,6 +284,33 @@ describe('running a job', () => {
     expect(ended.map(({ status }) => status)).toEqual(['succeeded', 'succeeded', 'succeeded']);
   });
 
+  it('starts a build while people keep as many shells open as there may be', async () => {
+    const { gate, release } = held();
+    const app = await world.worker({
+      env: { KILN_BUILDS_RUNNING: '1', KILN_CUSTOMIZE_RUNNING: '1' },
+      script: async ({ order }) => (order.jobType === 'customize' ? gate.then(() => aResult()) : aResult()),
+    });
+    const actor = await world.member(app);
+    const first = await world.job(app, actor);
+    await app.runner.run(first.id);
+    const image = (await app.jobs.get(actor, FACE, first.id)).resultantImageId!;
+    const ofImage = { jobType: 'customize', artifactId: image } as const;
+    const [open, waiting] = [await world.job(app, actor, ofImage), await world.job(app, actor, ofImage)];
+    const build = await world.job(app, actor);
+
+    const shell = app.runner.run(open.id);
+    await eventually(() => app.builder.builds.length === 2);
+    await app.runner.run(waiting.id);
+    await app.runner.run(build.id);
+
+    const statuses = await Promise.all(
+      [waiting, build].map(async ({ id }) => (await app.jobs.get(actor, FACE, id)).status),
+    );
+    release();
+    await shell;
+    expect(statuses).toEqual(['queued', 'succeeded']);
+  });
+
   it('refuses a job beyond the limit of queued ones', async () => {
     const app = await world.worker();
     const actor = await world.member(app, { queued_jobs: 1 });

@@ -39,14 +39,14 @@ export class JobExecutionsRepository {
   }
 
   /**
-   * Counts running jobs of some types, up to `most`, in a transaction that may start one more: others that would wait.
+   * Counts running jobs of a type, up to `most`, in a transaction that may start one more: others that would wait.
    */
-  async countRunning(jobTypes: readonly JobType[], most: number): Promise<number> {
+  async countRunning(jobType: JobType, most: number): Promise<number> {
     await this.database.query(`SELECT pg_advisory_xact_lock(${RUNNING_LOCK})`);
     const [row] = await this.database.query<{ count: number }>(
       `SELECT count(*)::int AS count FROM (
-         SELECT 1 FROM jobs WHERE status = 'running' AND job_type = ANY ($1::text[]) LIMIT $2) running`,
-      [jobTypes, most],
+         SELECT 1 FROM jobs WHERE status = 'running' AND job_type = $1 LIMIT $2) running`,
+      [jobType, most],
       'jobs-count-running',
     );
     return row!.count;

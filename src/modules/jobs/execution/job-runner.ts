@@ -12,8 +12,8 @@ import { Ledger, LimitExceededError } from '../../tenancy/index.js';
 import { JobEndings } from '../job-endings.js';
 import { JobLogsRepository } from '../job-logs.repository.js';
 import { JobSignals } from '../job-signals.js';
-import { BUILDS } from '../job-state.js';
 import type { Job } from '../job.entity.js';
+import type { JobType } from '../job-state.js';
 import { LeaseLostError } from '../jobs.errors.js';
 import type { JobCause } from '../jobs.types.js';
 import { causeOf } from './causes.js';
@@ -110,11 +110,15 @@ export class JobRunner implements BeforeApplicationShutdown {
     });
   }
 
-  /** Whether another build may run at all; one that may not waits until a sweep finds it a place. */
+  /**
+   * Whether another job of the type may run at all; one that may not waits until a sweep finds it a place. Builds and what
+   * may wait for people are counted apart: no build is to wait for somebody who has left a shell open.
+   */
   private async hasPlace({ jobType }: Job): Promise<boolean> {
-    const { runningMax } = this.config.builds;
-    if (runningMax === undefined || !BUILDS.has(jobType)) return true;
-    return (await this.executions.countRunning([...BUILDS], runningMax)) < runningMax;
+    const { runningMax, customizingMax } = this.config.builds;
+    const limits: Partial<Record<JobType, number | undefined>> = { create: runningMax, customize: customizingMax };
+    const most = limits[jobType];
+    return most === undefined || (await this.executions.countRunning(jobType, most)) < most;
   }
 
   /** Whether the project may run another job. */
