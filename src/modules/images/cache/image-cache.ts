@@ -27,6 +27,7 @@ export class ImageCache implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly serving: boolean;
   private readonly stopping = new AbortController();
   private working: Promise<void> | null = null;
+  private again = false;
   private cleaning: NodeJS.Timeout | undefined;
 
   constructor(
@@ -110,10 +111,20 @@ export class ImageCache implements OnApplicationBootstrap, BeforeApplicationShut
   }
 
   private fillSoon(): void {
-    if (!this.files || !this.serving || this.stopping.signal.aborted || this.working) return;
-    this.working = this.fillAll(this.files)
-      .catch((error: unknown) => this.log.warn('the image cache could not be filled', { error }))
-      .finally(() => (this.working = null));
+    if (!this.files || !this.serving || this.stopping.signal.aborted) return;
+    this.again = true;
+    this.working ??= this.work(this.files);
+  }
+
+  /** Goes on until nobody has asked since it last looked, which may be while it looks. */
+  private async work(files: FileCache): Promise<void> {
+    while (this.again && !this.stopping.signal.aborted) {
+      this.again = false;
+      await this.fillAll(files).catch((error: unknown) =>
+        this.log.warn('the image cache could not be filled', { error }),
+      );
+    }
+    this.working = null;
   }
 
   private async fillAll(files: FileCache): Promise<void> {

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../../../../test/support/eventually.js';
+import type { Config } from '../../../config/config.js';
+import type { Log } from '../../../platform/logging/log.js';
+import type { ObjectStores } from '../../../platform/object-store/object-stores.js';
+import type { ImagesRepository } from '../images.repository.js';
+import type { ImageReader } from '../locations/image-reader.js';
+import { ImageCache } from './image-cache.js';
+
+let dataDir: string;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'kiln-cache-'));
+});
+afterAll(() => rm(dataDir, { recursive: true, force: true }));
+
+it('looks again when somebody asks while it finds that there is nothing left', async () => {
+  const config = { dataDir, role: 'api', images: { cacheMaxBytes: 1000 } } as Config;
+  // What is asked for is gone already, so that there is nothing to fetch.
+  const images = { find: () => Promise.resolve(null) } as unknown as ImagesRepository;
+  const cache = new ImageCache(config, images, {} as ImageReader, {} as ObjectStores, {} as Log);
+  const files = cache.files!;
+  const wanted = files.wanted.bind(files);
+  const late = ['late'];
+  files.wanted = async () => {
+    const found = await wanted();
+    if (found.length === 0) for (const id of late.splice(0)) await cache.want(id);
+    return found;
+  };
+
+  await cache.want('early');
+
+  await eventually(async () => expect([late, await wanted()]).toEqual([[], []]));
+  await cache.beforeApplicationShutdown();
+});
