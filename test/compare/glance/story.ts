@@ -244,6 +244,8 @@ export class Story {
         body: Buffer.from(broken, 'latin1'),
       };
     }
+    // One whose id the services chose must go at once.
+    if (operation === 'create an image without id') delete body.protected;
     // What belongs to nobody is in the lists of everybody who sees it, but in none of Glance's.
     if (body.owner === null || body.owner === '') delete body.owner;
     return { operation, method: 'POST', path: '/v2/images', body };
