@@ -587,6 +587,11 @@ export const SETTINGS = {
     '4',
   ),
   buildRepos: setting('KILN_BUILD_REPOS', text, 'Folder of package repositories that builds see read-only at /repo.'),
+  buildCaFile: setting(
+    'KILN_BUILD_CA_FILE',
+    text,
+    "File of certificates (PEM) of the site's authorities: builds trust them, and images have them in /etc/cray/ca.",
+  ),
   buildTimeout: setting('KILN_BUILD_TIMEOUT', parseDuration, 'Longest time of one build.', '2h'),
   scriptTimeout: setting(
     'KILN_SCRIPT_TIMEOUT',

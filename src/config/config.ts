@@ -140,6 +140,7 @@ export class Config {
     readonly concurrency: number;
     readonly customizeConcurrency: number;
     readonly reposDir: string | undefined;
+    readonly caFile: string | undefined;
     readonly timeoutMs: number;
     readonly scriptTimeoutMs: number;
     readonly diskBytes: number;
@@ -148,7 +149,7 @@ export class Config {
     readonly compressionLevel: number;
     readonly memoryBytes: number | undefined;
     readonly leaseMs: number;
-    /** Over all workers; undefined: no limit. */
+    /** Each over all workers; undefined: no limit. */
     readonly runningMax: number | undefined;
     readonly customizingMax: number | undefined;
     readonly executors: readonly ExecutorRule[];
@@ -237,6 +238,7 @@ export class Config {
       concurrency: parsed.buildConcurrency!,
       customizeConcurrency: parsed.customizeConcurrency!,
       reposDir: parsed.buildRepos === undefined ? undefined : resolve(parsed.buildRepos),
+      caFile: parsed.buildCaFile === undefined ? undefined : resolve(parsed.buildCaFile),
       timeoutMs: parsed.buildTimeout!,
       scriptTimeoutMs: parsed.scriptTimeout!,
       diskBytes: parsed.buildDiskBytes!,

@@ -3,7 +3,12 @@ import type { BuilderAccess, BuildOrder } from '../../modules/jobs/index.js';
 import { hasShell, type ProgramAccess } from './job-objects.js';
 
 /** Where the program of one execution gets its source, brings its results and tells how far it is. */
-export function accessOf(order: BuildOrder, access: BuilderAccess, config: Config): ProgramAccess {
+export function accessOf(
+  order: BuildOrder,
+  access: BuilderAccess,
+  authorities: readonly string[],
+  config: Config,
+): ProgramAccess {
   const { timeoutMs, scriptTimeoutMs, diskBytes, outputBytes, memoryBytes, compressionLevel } = config.builds;
   const shellTimeoutMs = config.shells.timeoutMs;
   const base = `${config.kubernetes.apiUrl}/builder/jobs/${order.jobId}`;
@@ -23,6 +28,7 @@ export function accessOf(order: BuildOrder, access: BuilderAccess, config: Confi
       memoryBytes: memoryBytes ?? null,
       compressionLevel,
     },
+    authorities,
     totalSeconds: Math.ceil((timeoutMs + (hasShell(order) ? shellTimeoutMs : 0)) / 1_000),
   };
 }

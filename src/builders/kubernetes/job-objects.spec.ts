@@ -13,6 +13,7 @@ const access: ProgramAccess = {
     upload: { url: 'http://kiln/builder/jobs/x/files', headers },
     report: { url: 'http://kiln/builder/jobs/x/report', headers },
   },
+  authorities: [],
   limits: {
     timeoutMs: 7_200_000,
     shellTimeoutMs: 0,

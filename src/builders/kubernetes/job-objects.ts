@@ -66,6 +66,7 @@ const CAPABILITIES = [
 export interface ProgramAccess {
   readonly addresses: Pick<ProgramOrder, 'source' | 'upload' | 'report'>;
   readonly limits: ProgramOrder['limits'];
+  readonly authorities: readonly string[];
   /** Longest time of the whole execution in seconds, the shell's included. */
   readonly totalSeconds: number;
 }
@@ -168,6 +169,7 @@ function programOrder(order: BuildOrder, access: ProgramAccess): ProgramOrder {
     reposDir: null,
     // The pod's network is the build's own already.
     network: 'shared',
+    authorities: access.authorities,
     listen: { host: '0.0.0.0', ports: [SSH_PORT, SSH_PORT] },
     limits: access.limits,
   };

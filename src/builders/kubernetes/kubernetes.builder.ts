@@ -15,6 +15,7 @@ import type { Patience } from '../../platform/kubernetes/cluster-call.js';
 import { ClusterObjectExistsError } from '../../platform/kubernetes/cluster.errors.js';
 import type { ClusterWatch } from '../../platform/kubernetes/cluster-watch.js';
 import { Log } from '../../platform/logging/log.js';
+import { readAuthorities } from '../authorities.js';
 import { accessOf } from './build-access.js';
 import {
   DEPENDENT_KINDS,
@@ -151,7 +152,8 @@ export class KubernetesBuilder extends Builder implements OnApplicationShutdown 
     report: BuildReporter,
     signal: AbortSignal,
   ): Promise<BuildResult> {
-    const access = accessOf(order, await this.remote.grant(order), this.config);
+    const authorities = await readAuthorities(this.config.builds.caFile);
+    const access = accessOf(order, await this.remote.grant(order), authorities, this.config);
     const { dependents, job } = objectsOf(order, access, rule, this.config);
     const { startTimeoutMs } = this.config.kubernetes;
     const { name } = job.metadata;

@@ -13,6 +13,7 @@ import {
   type BuildResult,
   type BuiltFile,
 } from '../../modules/jobs/index.js';
+import { readAuthorities } from '../authorities.js';
 import { EXIT, type ProgramOptions, type ProgramOrder, type ProgramOutcome } from '../program/order.js';
 import { archProblem, type BuildKind, buildProblem } from '../sandbox/host.js';
 import { removeWorkFolder, sweepWorkFolders } from '../sandbox/work-folder.js';
@@ -73,12 +74,15 @@ export class LocalBuilder extends Builder {
   ): Promise<BuildResult> {
     signal.throwIfAborted();
     await this.refuseUnbuildable(order);
+    const authorities = await readAuthorities(this.config.builds.caFile);
     let stop = (): void => undefined;
     const gateway = await Gateway.open({ source, report, shellHost: this.config.shells.host }, () => stop());
     try {
       signal.throwIfAborted();
-      const program = ProgramProcess.start(this.options.program ?? PROGRAM, this.programOrder(order, gateway), (text) =>
-        report.log(text),
+      const program = ProgramProcess.start(
+        this.options.program ?? PROGRAM,
+        this.programOrder(order, gateway, authorities),
+        (text) => report.log(text),
       );
       stop = () => program.stop();
       signal.addEventListener('abort', stop, { once: true });
@@ -112,7 +116,7 @@ export class LocalBuilder extends Builder {
     return problem;
   }
 
-  private programOrder(order: BuildOrder, gateway: Gateway): ProgramOrder {
+  private programOrder(order: BuildOrder, gateway: Gateway, authorities: readonly string[]): ProgramOrder {
     const { builds, shells } = this.config;
     return {
       ...order,
@@ -124,6 +128,7 @@ export class LocalBuilder extends Builder {
       workDir: this.buildsDir,
       reposDir: builds.reposDir ?? null,
       network: 'private',
+      authorities,
       listen: { host: shells.bind, ports: shells.ports },
       limits: {
         timeoutMs: builds.timeoutMs,

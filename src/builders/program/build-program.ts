@@ -62,7 +62,7 @@ export class BuildProgram {
   ): Promise<ProgramOutcome> {
     const folder = await WorkFolder.create(order.workDir, order.jobId, order.attempt);
     try {
-      const sandbox = await Sandbox.prepare(folder, order.network);
+      const sandbox = await Sandbox.prepare(folder, order.network, order.authorities);
       // Names of sockets are short by law, so that of the shell is relative.
       process.chdir(folder.path);
       return await new BuildProgram(order, kiln, log, signal, folder, sandbox).build(signal);
@@ -134,7 +134,7 @@ export class BuildProgram {
   }
 
   private unpackRecipe(): Promise<Record<string, unknown>> {
-    const { recipeType, template, limits } = this.order;
+    const { recipeType, template, authorities, limits } = this.order;
     const { recipeEntries, recipeUnpackedBytes, renderedBytes } = this.options;
     return this.sandbox.run({
       ...this.plain,
@@ -145,6 +145,7 @@ export class BuildProgram {
         entries: recipeEntries,
         unpackedBytes: Math.min(recipeUnpackedBytes, limits.diskBytes),
         template,
+        authorities,
         renderedBytes,
       },
     });
@@ -190,8 +191,8 @@ export class BuildProgram {
   // --- Images
 
   private async customize(): Promise<void> {
-    const { scripts, shell } = this.order;
-    await this.sandbox.run({ ...this.plain, order: { step: 'unpack_image' } });
+    const { scripts, shell, authorities } = this.order;
+    await this.sandbox.run({ ...this.plain, order: { step: 'unpack_image', authorities } });
     if (scripts) {
       await this.kiln.phase('building');
       const update = scripts.updateOsPackages ? [UPDATE_PACKAGES] : [];
@@ -320,6 +321,8 @@ export class BuildProgram {
         kernel: order.kernelFileName,
         initrd: order.initrdFileName,
         bootParameters: order.kernelParametersFileName,
+        // Those of an image that is customized were put there before anybody came.
+        authorities: order.jobType === 'create' ? order.authorities : [],
         compressionLevel,
       },
     })) as { files: BuiltRole[] };

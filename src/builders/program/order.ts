@@ -69,6 +69,8 @@ export interface ProgramOrder extends BuildOrder {
   /** Folder of package repositories; null: there is none. */
   readonly reposDir: string | null;
   readonly network: SandboxNetwork;
+  /** Certificates (PEM) of the authorities that builds trust beside the usual ones, and that images keep. */
+  readonly authorities: readonly string[];
   /** Where shells listen: any port from the first to the last; from 0: a free one. */
   readonly listen: { readonly host: string; readonly ports: readonly [number, number] };
   readonly limits: ProgramLimits;

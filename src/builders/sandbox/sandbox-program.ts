@@ -1,3 +1,4 @@
+import { AUTHORITIES } from './steps/authorities.js';
 import { CONFINED } from './steps/confined.js';
 import { CONVERSION } from './steps/conversion.js';
 import { CUSTOMIZING } from './steps/customizing.js';
@@ -27,6 +28,7 @@ export const SANDBOX_PROGRAM = [
   REPOSITORIES,
   CONFINED,
   PACKAGING,
+  AUTHORITIES,
   PACKER,
   CUSTOMIZING,
   SHELL,

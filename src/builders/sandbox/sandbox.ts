@@ -123,6 +123,9 @@ const ETC: Readonly<Record<string, string>> = {
 /** Of the host's own /etc: links to programs, and the certificates that https mirrors need. */
 const HOST_ETC = ['/etc/alternatives', '/etc/ssl/certs', '/etc/ssl/openssl.cnf'];
 
+/** Authorities that Debian's programs trust. */
+const TRUSTED = '/etc/ssl/certs/ca-certificates.crt';
+
 /**
  * The unprivileged sandbox of one execution: own user, mount, PID, network, IPC and UTS namespaces, nothing of the host
  * but /usr read-only. A run ends with every process and mount it had.
@@ -131,9 +134,15 @@ export class Sandbox {
   private constructor(
     private readonly folder: WorkFolder,
     private readonly network: SandboxNetwork,
+    private readonly authorities: boolean,
   ) {}
 
-  static async prepare(folder: WorkFolder, network: SandboxNetwork = 'private'): Promise<Sandbox> {
+  /** @param authorities certificates that are trusted beside the host's */
+  static async prepare(
+    folder: WorkFolder,
+    network: SandboxNetwork = 'private',
+    authorities: readonly string[] = [],
+  ): Promise<Sandbox> {
     const files: Record<string, string> = { ...ETC, 'resolv.conf': `nameserver ${RESOLVER}\n` };
     if (network === 'shared') {
       for (const name of ['hosts', 'resolv.conf']) {
@@ -141,10 +150,14 @@ export class Sandbox {
       }
     }
     for (const [name, text] of Object.entries(files)) await writeOpenFile(join(folder.etc(), name), text, 0o644);
+    if (authorities.length > 0) {
+      const usual = await readFile(TRUSTED, 'utf8').catch(() => '');
+      await writeOpenFile(join(folder.etc(), 'trusted.crt'), `${usual}\n${authorities.join('')}`, 0o644);
+    }
     await writeOpenFile(join(folder.programs(), 'sandbox.py'), SANDBOX_PROGRAM, 0o644);
     await makeOpenFolder(join(folder.programs(), 'bin'));
     await writeOpenFile(join(folder.programs(), 'bin', 'mount'), MOUNT_SHIM, 0o755);
-    return new Sandbox(folder, network);
+    return new Sandbox(folder, network, authorities.length > 0);
   }
 
   /**
@@ -203,6 +216,8 @@ export class Sandbox {
     for (const name of [...Object.keys(ETC), ...(run.network ? ['resolv.conf'] : [])]) {
       binds.push({ name: `etc-${name}`, source: join(this.folder.etc(), name), target: `/etc/${name}` });
     }
+    if (this.authorities)
+      binds.push({ name: 'trusted', source: join(this.folder.etc(), 'trusted.crt'), target: TRUSTED });
     if (READ_ARCHIVE.has(step) && existsSync(this.folder.archive()))
       binds.push({ name: 'archive', source: this.folder.archive(), target: '/archive' });
     if (step === 'package' || step === 'convert')
@@ -219,6 +234,8 @@ export class Sandbox {
     // debootstrap then does not insist on mknod, which a user namespace does not allow.
     args.push('--setenv', 'LANG', 'C.UTF-8', '--setenv', 'container', 'lxc');
     args.push('--setenv', 'KILN_EXECUTION', this.folder.token);
+    // OpenSSL would look for each authority in a file of its own.
+    if (this.authorities) args.push('--setenv', 'SSL_CERT_FILE', TRUSTED);
     args.push('--size', String(64 * 2 ** 20), '--tmpfs', '/', '--ro-bind', '/usr', '/usr');
     for (const name of ['bin', 'sbin', 'lib', 'lib64']) args.push('--symlink', `usr/${name}`, `/${name}`);
     for (const path of ['/etc', '/etc/ssl', '/sys', '/var', '/var/cache', '/var/lib', '/opt']) {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { execFile } from 'node:child_process';
 import type { AddressInfo } from 'node:net';
@@ -11,18 +11,22 @@ import { archProblem } from '../../../src/builders/sandbox/host.js';
 import { BuildFailedError } from '../../../src/modules/jobs/index.js';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
+import { fileIn } from '../../support/root-filesystem.js';
 import { tar } from '../../support/tar.js';
 import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
 
 const run = promisify(execFile);
 const EXAMPLE = join(import.meta.dirname, '..', '..', '..', 'examples', 'debian-tiny');
 
-/** The tiny recipe with further lines in its config.sh, and links beside it. */
-async function tinyWith(lines: string, links: Readonly<Record<string, string>> = {}): Promise<Buffer> {
+/** Nobody reads it: what matters is where it comes to lie. */
+const AUTHORITY = '-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n';
+
+/** The tiny recipe with further lines in its config.sh, and files beside it. */
+async function tinyWith(lines: string, files: Readonly<Record<string, string>> = {}): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'kiln-recipe-'));
   await cp(EXAMPLE, folder, { recursive: true });
   await writeFile(join(folder, 'config.sh'), `${await readFile(join(folder, 'config.sh'), 'utf8')}\n${lines}\n`);
-  for (const [name, target] of Object.entries(links)) await symlink(target, join(folder, name));
+  for (const [name, content] of Object.entries(files)) await writeFile(join(folder, name), content);
   const { stdout } = await run('tar', ['-C', folder, '-cz', '.'], { encoding: 'buffer' });
   await rm(folder, { recursive: true });
   return stdout;
@@ -37,7 +41,9 @@ describeWith(BUILD_PROGRAMS, 'Builds of the tiny recipe from an offline reposito
 
   // Real builds take most of a minute on two cores, so four run at once and the tests look at what came of them.
   beforeAll(async () => {
-    const made = await aBuilder({ KILN_BUILD_REPOS: await offlineRepository() });
+    const authorities = join(await mkdtemp(join(tmpdir(), 'kiln-ca-')), 'ca.pem');
+    await writeFile(authorities, AUTHORITY);
+    const made = await aBuilder({ KILN_BUILD_REPOS: await offlineRepository(), KILN_BUILD_CA_FILE: authorities });
     ({ builder, buildsDir } = made);
     server = createServer((_request, response) => {
       visitors++;
@@ -47,7 +53,8 @@ describeWith(BUILD_PROGRAMS, 'Builds of the tiny recipe from an offline reposito
     const { port } = server.address() as AddressInfo;
 
     // What a recipe that means harm finds out goes into the file that the job takes as kernel parameters.
-    const curious = await tinyWith(`
+    const curious = await tinyWith(
+      `
       says() { echo "$1: $( (eval "$2") >/dev/null 2>&1 && echo yes || echo no)" >> /boot/kernel-parameters; }
       : > /boot/kernel-parameters
       says 'reaches loopback' 'exec 3<>/dev/tcp/127.0.0.1/${port}'
@@ -58,7 +65,9 @@ describeWith(BUILD_PROGRAMS, 'Builds of the tiny recipe from an offline reposito
       echo 'of-the-image:*:1::::::' > /etc/shadow
       mkdir -p /image
       ln -sf /etc/shadow /boot/vmlinuz
-      ln -sf ../../../../../../../../etc/shadow /boot/initrd`);
+      ln -sf ../../../../../../../../etc/shadow /boot/initrd`,
+      { 'post_bootstrap.sh': '#!/bin/bash\necho the recipe > /etc/after-bootstrap' },
+    );
     builds = {
       plain: start(builder, anOrder({ template: await offlineTemplate('first') }), await recipeArchive('debian-tiny')),
       curious: start(builder, anOrder({ template: await offlineTemplate('second') }), curious),
@@ -107,6 +116,18 @@ describeWith(BUILD_PROGRAMS, 'Builds of the tiny recipe from an offline reposito
     expect(stdout).toMatch(/^drwx------ 0\/0 .* squashfs-root\/image$/m);
     expect(stdout).toMatch(/^-rw-r----- 0\/42 .* squashfs-root\/etc\/shadow$/m);
     expect(stdout).toMatch(/^-rwxr-xr-x 0\/0 .* squashfs-root\/image\/config\.sh$/m);
+  });
+
+  it("make the site's authorities known before the packages of the image come, beside the recipe's own script", async () => {
+    const [plain, curious] = [await builds.plain.done, await builds.curious.done];
+
+    for (const result of [plain, curious]) {
+      const rootfs = await contentOf(result, 'rootfs');
+      expect(await fileIn(rootfs, 'usr/local/share/ca-certificates/cray_certificate_authority.crt')).toBe(AUTHORITY);
+      expect(await fileIn(rootfs, 'etc/ssl/certs/ca-certificates.crt')).toContain(AUTHORITY);
+      expect(await fileIn(rootfs, 'etc/cray/ca/certificate_authority.crt')).toBe(AUTHORITY);
+    }
+    expect(await fileIn(await contentOf(curious, 'rootfs'), 'etc/after-bootstrap')).toBe('the recipe\n');
   });
 
   it('at the same time do not meet', async () => {

@@ -33,6 +33,7 @@ export class ImsJobsPresenter {
     kubernetes_configmap: `cray-ims-${job.id}-configmap`,
     kubernetes_namespace: this.config.ims.namespace,
     kubernetes_pvc: `cray-ims-${job.id}-job-claim`,
+    // The copy of the signing keys of the site, which is not made.
     kubernetes_secret: null,
     ssh_containers: job.sshContainers?.map((container) => this.presentContainer(job, container)) ?? null,
     enable_debug: job.enableDebug,

@@ -24,6 +24,7 @@ def unpack_image(order):
     if lines:
         log('\n'.join(lines))
     os.mkdir(KEPT, 0o700)
+    put_authorities(order)
     return {}
 
 

@@ -92,6 +92,7 @@ def package(order):
         files.append('boot_parameters')
     tell(percent=10)
     close_description()
+    put_authorities(order)
     squash = subprocess.run(['mksquashfs', ROOT, OUT + '/rootfs', '-comp', 'zstd', '-Xcompression-level',
                              str(order['compressionLevel']), '-noappend', '-no-progress'],
                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

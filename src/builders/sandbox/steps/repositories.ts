@@ -67,6 +67,7 @@ def wait_for_repositories(order):
 def prepare(order):
     unpack(order)
     render(order)
+    trust_in_build(order)
     if order['recipeType'] == 'packer':
         return {'template': packer_template()}
     return repositories()
