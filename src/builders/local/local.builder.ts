@@ -15,7 +15,7 @@ import {
 } from '../../modules/jobs/index.js';
 import { readAuthorities } from '../authorities.js';
 import { EXIT, type ProgramOptions, type ProgramOrder, type ProgramOutcome } from '../program/order.js';
-import { archProblem, type BuildKind, buildProblem } from '../sandbox/host.js';
+import { type BuildKind, buildProblem } from '../sandbox/host.js';
 import { removeWorkFolder, sweepWorkFolders } from '../sandbox/work-folder.js';
 import { Gateway } from './gateway.js';
 import { OUTCOME_PATH, ProgramProcess } from './program-process.js';
@@ -99,10 +99,6 @@ export class LocalBuilder extends Builder {
   }
 
   private async refuseUnbuildable(order: BuildOrder): Promise<void> {
-    const foreign = await archProblem(order.arch);
-    if (foreign !== undefined) {
-      throw new BuildFailedError('builder.arch_unsupported', `The image is for ${order.arch}; ${foreign}`);
-    }
     const problem = await this.problem(order.recipeType ?? 'customize');
     if (problem !== undefined) throw new BuildFailedError('builder.unavailable', problem);
   }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { BuildFailedError, type BuiltRole, type ShellOrder } from '../../modules/jobs/builder.js';
-import { networkProblem } from '../sandbox/host.js';
+import { archProblem, networkProblem } from '../sandbox/host.js';
 import { openRegularFile } from '../sandbox/regular-file.js';
 import { Sandbox } from '../sandbox/sandbox.js';
 import { WorkFolder } from '../sandbox/work-folder.js';
@@ -60,6 +60,10 @@ export class BuildProgram {
     log: (text: string) => void,
     signal: AbortSignal,
   ): Promise<ProgramOutcome> {
+    const foreign = await archProblem(order.arch);
+    if (foreign !== undefined) {
+      throw new BuildFailedError('builder.arch_unsupported', `The image is for ${order.arch}; ${foreign}`);
+    }
     const folder = await WorkFolder.create(order.workDir, order.jobId, order.attempt);
     try {
       const sandbox = await Sandbox.prepare(folder, order.network, order.authorities);

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
+import { probeProgram } from './probe-program.js';
 
 /** First of the 65,536 host ids that builds of a worker run by root use; above what systemd and shadow hand out. */
 export const ROOTS_FIRST_ID = 1_879_048_192;
@@ -69,13 +70,17 @@ export async function buildProblem(kind: BuildKind): Promise<string | undefined>
   return missing.length > 0 ? toInstall(purpose, missing, packages) : sandboxProblem(purpose);
 }
 
-/** Why programs of an architecture cannot run here, as `buildProblem`. */
+/**
+ * Why programs of an architecture cannot run in builds here, as `buildProblem`. One is tried, in a root where nothing else
+ * is: containers do not see what the kernel knows of emulators, and an emulator may be there for the host alone.
+ */
 export async function archProblem(arch: 'x86_64' | 'aarch64'): Promise<string | undefined> {
   const here = { x64: 'x86_64', arm64: 'aarch64' }[process.arch as string];
   if (arch === here) return undefined;
+  const alone = ['--user', '--map-root-user', '--', 'bwrap', '--perms', '0755', '--ro-bind-data', '0', '/probe'];
+  if ((await outcome('unshare', [...alone, '--', '/probe'], probeProgram(arch))) === undefined) return undefined;
   const handler = await readFile(`${BINFMT}/qemu-${arch}`, 'utf8').catch(() => '');
   // With F the kernel keeps the emulator open, so that it is there in sandboxes and image roots that do not have it.
-  if (/^enabled$/m.test(handler) && /^flags: .*F/m.test(handler)) return undefined;
   const why =
     handler === '' ? 'no emulator for it is registered' : 'the emulator for it is not enabled with the flag F';
   return `this worker runs programs for ${here ?? process.arch}, and ${why} (Debian packages qemu-user-static binfmt-support)`;
@@ -184,9 +189,9 @@ async function hasSubordinateIds(): Promise<boolean> {
 }
 
 /** What a command says when it fails; undefined: it succeeds. */
-function outcome(program: string, args: readonly string[]): Promise<string | undefined> {
+function outcome(program: string, args: readonly string[], input?: Buffer): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       program,
       args,
       { timeout: 10_000, env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' } },
@@ -194,5 +199,8 @@ function outcome(program: string, args: readonly string[]): Promise<string | und
         resolve(error === null ? undefined : stderr.trim().split('\n').at(-1) || error.message);
       },
     );
+    // It may end, or not start, before it has read; how it ends tells.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
   });
 }

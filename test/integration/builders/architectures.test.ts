@@ -2,6 +2,7 @@ import { beforeAll, expect, it, jest } from '@jest/globals';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archProblem } from '../../../src/builders/sandbox/host.js';
+import { programOf } from '../../../src/builders/sandbox/probe-program.js';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
 import { fileIn, rootFilesystem } from '../../support/root-filesystem.js';
@@ -61,10 +62,9 @@ describeWith(['unsquashfs', 'mksquashfs', 'bwrap', 'sshd'], 'An image for aarch6
   }
 });
 
-/** A program of aarch64, whole in itself, that writes a text and ends. */
+/** A program of aarch64 that writes a text and ends. */
 function greeter(text: string): Buffer {
-  const base = 0x400000n;
-  const code = [
+  const words = [
     0xd2800020, // mov x0, 1: standard output
     0x100000e1, // adr x1, the text, 28 bytes on
     0xd2800002 | (text.length << 5), // mov x2, its length
@@ -74,26 +74,7 @@ function greeter(text: string): Buffer {
     0xd2800ba8, // mov x8, 93: exit
     0xd4000001, // svc 0
   ];
-  const header = Buffer.alloc(0x78);
-  const size = BigInt(header.length + 4 * code.length + text.length);
-  header.write('7f454c46020101', 'hex');
-  header.writeUInt16LE(2, 0x10); // A program,
-  header.writeUInt16LE(0xb7, 0x12); // for aarch64.
-  header.writeUInt32LE(1, 0x14);
-  header.writeBigUInt64LE(base + BigInt(header.length), 0x18);
-  header.writeBigUInt64LE(0x40n, 0x20);
-  header.writeUInt16LE(0x40, 0x34);
-  header.writeUInt16LE(0x38, 0x36);
-  header.writeUInt16LE(1, 0x38);
-  // Its one segment: all of the file, to be read and run.
-  header.writeUInt32LE(1, 0x40);
-  header.writeUInt32LE(5, 0x44);
-  header.writeBigUInt64LE(base, 0x50);
-  header.writeBigUInt64LE(base, 0x58);
-  header.writeBigUInt64LE(size, 0x60);
-  header.writeBigUInt64LE(size, 0x68);
-  header.writeBigUInt64LE(0x1000n, 0x70);
-  const words = Buffer.alloc(4 * code.length);
-  code.forEach((word, at) => words.writeUInt32LE(word >>> 0, 4 * at));
-  return Buffer.concat([header, words, Buffer.from(text)]);
+  const code = Buffer.alloc(4 * words.length);
+  words.forEach((word, at) => code.writeUInt32LE(word >>> 0, 4 * at));
+  return programOf('aarch64', Buffer.concat([code, Buffer.from(text)]));
 }
