@@ -179,22 +179,6 @@ describeWith(BUILD_PROGRAMS, 'Builds of the tiny recipe from an offline reposito
     expect(await workFolders(buildsDir)).toEqual([]);
   });
 
-  it('fail when the result is larger than allowed', async () => {
-    const small = await aBuilder({
-      KILN_BUILD_REPOS: await offlineRepository(),
-      KILN_BUILD_OUTPUT_BYTES: String(2 ** 20),
-    });
-
-    const { done } = start(
-      small.builder,
-      anOrder({ template: await offlineTemplate('large') }),
-      await recipeArchive('debian-tiny'),
-    );
-
-    await expect(done).rejects.toMatchObject({ code: 'build.output_too_large' });
-    expect(await workFolders(small.buildsDir)).toEqual([]);
-  }, 200_000);
-
   it('fail when they use more disk than allowed', async () => {
     const small = await aBuilder({
       KILN_BUILD_REPOS: await offlineRepository(),

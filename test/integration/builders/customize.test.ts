@@ -213,6 +213,15 @@ describeWith(PROGRAMS, 'Customizing an image', () => {
     expect(log()).toContain('WARNING: /boot/../etc/passwd is left out: not a plain file name');
   });
 
+  it('fails when the result is larger than allowed', async () => {
+    const small = await aBuilder({ KILN_BUILD_OUTPUT_BYTES: String(2 ** 20) });
+
+    const { done } = start(small.builder, order(touching), rootfs);
+
+    await expect(done).rejects.toMatchObject({ code: 'build.output_too_large' });
+    expect(await workFolders(small.buildsDir)).toEqual([]);
+  });
+
   it('refuses what is no root file system', async () => {
     const { done } = scriptedOn(Buffer.from('hsqs, but no more than that'));
 
