@@ -1,6 +1,9 @@
 import { Client } from '../contract/glance/wire.js';
+import { ForemanClient, given } from '../contract/foreman/wire.js';
 import { ask } from '../contract/identity/wire.js';
 import { ImsClient } from '../contract/ims/wire.js';
+import { registerRoot } from '../e2e/one-catalogue/actors.js';
+import { amiOf } from '../e2e/one-catalogue/model.js';
 import { ALPHA, type RunningKiln } from '../support/kiln.js';
 
 /** What stands for a parameter of the paths that match. */
@@ -14,14 +17,14 @@ export interface Known {
 export async function someOfEverything(kiln: RunningKiln): Promise<Known[]> {
   const [alice, root] = [await kiln.token('alice'), await kiln.token('root')];
   // A project gets the rows that Foreman's clients expect when somebody first looks.
-  for (const user of ['alice', 'bob']) {
-    await fetch(`${kiln.url}/foreman/api/compute_resources`, { headers: { 'x-auth-token': await kiln.token(user) } });
-  }
+  await fetch(`${kiln.url}/foreman/api/compute_resources`, { headers: { 'x-auth-token': await kiln.token('bob') } });
   return [
     ...(await images(new Client(kiln, alice))),
     ...(await definitions(new Client(kiln, root))),
     ...(await records(new ImsClient(kiln), alice)),
     ...(await identities(kiln, alice)),
+    ...(await bindings(kiln, alice)),
+    ...(await builds(kiln, alice)),
     { path: /^\/artifacts\//, parameter: 'bucket', value: 'ims' },
     { path: /^\/artifacts\//, parameter: 'key', value: 'a.tar.gz' },
   ];
@@ -110,4 +113,46 @@ async function identities(kiln: RunningKiln, token: string): Promise<Known[]> {
     domainId: 'default',
   };
   return Object.entries(values).map(([parameter, value]) => ({ path: /^\/identity\//, parameter, value }));
+}
+
+async function bindings(kiln: RunningKiln, token: string): Promise<Known[]> {
+  const foreman = new ForemanClient(kiln, `Bearer ${token}`);
+  const rows = await given(foreman);
+  const image = { name: 'b', username: 'root', operatingsystem_id: rows.debian, architecture_id: rows.x86 };
+  const [{ uuid }] = (await foreman.get(`/api/compute_resources/${rows.kiln}/available_images`)).body;
+  const bound = await foreman.create(`/api/compute_resources/${rows.kiln}/images`, { image: { ...image, uuid } });
+  const tokens = await foreman.create('/api/users/alice/personal_access_tokens', { name: 'some' });
+  const [organization] = await foreman.list('/api/organizations');
+  const [location] = await foreman.list('/api/locations');
+  const known = (path: RegExp, parameter: string, value: unknown): Known => ({ path, parameter, value: String(value) });
+  return [
+    known(/^\/foreman\/.*images\/\{id/, 'id', bound.id),
+    ...[
+      ['compute_resources', rows.kiln] as const,
+      ['operatingsystems', rows.debian] as const,
+      ['architectures', rows.x86] as const,
+      ['organizations', organization.id] as const,
+      ['locations', location.id] as const,
+    ].flatMap(([resource, id]) => [
+      known(new RegExp(`^/foreman/api/${resource}/\\{id`), 'id', id),
+      known(new RegExp(`^/foreman/api/${resource}/\\{parentId`), 'parentId', id),
+    ]),
+    known(/^\/foreman\/api\/users/, 'userId', 'alice'),
+    known(/personal_access_tokens/, 'id', tokens.id),
+    known(/^\/foreman\/apidoc/, 'file', 'v2.json'),
+  ];
+}
+
+async function builds(kiln: RunningKiln, token: string): Promise<Known[]> {
+  const { body } = await registerRoot(new ImsClient(kiln), token, 'parent');
+  const reply = await fetch(`${kiln.url}/parallelcluster/v3/images/custom`, {
+    method: 'POST',
+    headers: { 'x-auth-token': token, 'content-type': 'application/json' },
+    body: JSON.stringify({
+      imageId: 'some-image',
+      imageConfiguration: JSON.stringify({ Build: { InstanceType: 'm6i.large', ParentImage: amiOf(body) } }),
+    }),
+  });
+  if (reply.status !== 202) throw new Error(await reply.text());
+  return [{ path: /^\/parallelcluster/, parameter: 'imageId', value: 'some-image' }];
 }
