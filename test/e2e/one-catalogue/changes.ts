@@ -1,3 +1,4 @@
+import { eventually } from '../../support/eventually.js';
 import { BETA } from '../../support/kiln.js';
 import { type Change, key, nothing, type Turn, VISIBILITIES } from './acts.js';
 import { type Image, imsChanges, isOfKiln, mayChange, OFFICIAL, sees } from './model.js';
@@ -169,7 +170,13 @@ export const CHANGES: Record<string, Change> = {
   },
   upload: {
     allowed: ({ actor }, image) => mayChange(actor, image) && image.status === 'queued' && image.hasFormats,
-    call: ({ actor, n }, { id }) => actor.glance.upload(id, `bytes ${n}`),
+    call: async ({ actor, n }, { id }) => {
+      const reply = await actor.glance.upload(id, `bytes ${n}`);
+      // The manifest that IMS links to is written behind the upload's back.
+      if (reply.status === 204)
+        await eventually(async () => (await actor.ims.get(`/v3/images/${id}`, actor.token)).body.link !== null);
+      return reply;
+    },
     effect: (image) => {
       image.status = 'active';
     },
