@@ -364,3 +364,30 @@ describe('without retention', () => {
     }
   });
 });
+
+describe('the AMI id', () => {
+  const id = 'a1b2c3d4-0000-4000-8000-00000000000';
+
+  it('follows from the id, unless another image has that one', async () => {
+    const [first, second] = [
+      await kiln.images.create(alice, { ...FORMATS, id: `${id}1` }),
+      await kiln.images.create(alice, { ...FORMATS, id: `${id}2` }),
+    ];
+
+    expect(first.amiId).toBe('ami-a1b2c3d4000040008');
+    expect(second.amiId).toMatch(/^ami-[0-9a-f]{17}$/);
+    expect(second.amiId).not.toBe(first.amiId);
+    for (const { id: of, amiId } of [first, second]) {
+      expect((await kiln.images.getByAmiId(alice, amiId)).id).toBe(of);
+    }
+  });
+
+  it('is had by one of many that would have it at once', async () => {
+    const images = await Promise.all(
+      [3, 4, 5, 6, 7].map((n) => kiln.images.create(alice, { ...FORMATS, id: `b1${id.slice(2)}${n}` })),
+    );
+
+    expect(new Set(images.map(({ amiId }) => amiId)).size).toBe(images.length);
+    expect(images.filter(({ amiId }) => amiId === 'ami-b1b2c3d4000040008')).toHaveLength(1);
+  });
+});

@@ -87,6 +87,19 @@ describe('S3ObjectStore', () => {
     await everything.close();
   });
 
+  it('signs an address at which one object can be read by whoever has it', async () => {
+    await store.put('images/a b', Readable.from([Buffer.from('bytes')]));
+
+    const url = new URL(await store.presignGet('images/a b', 90));
+
+    expect(await (await fetch(url)).text()).toBe('bytes');
+    expect(url.searchParams.get('X-Amz-Expires')).toBe('90');
+    // As if it had been signed an hour ago.
+    const signedAt = new Date(Date.now() - 3_600_000).toISOString().replace(/[-:]|\.\d+/g, '');
+    url.searchParams.set('X-Amz-Date', signedAt);
+    expect((await fetch(url)).status).toBe(403);
+  });
+
   it('writes what fits into one part with one request', async () => {
     const requests: string[] = [];
     server.interfere((request) => {
