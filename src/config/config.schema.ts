@@ -576,7 +576,7 @@ export const SETTINGS = {
   foremanFailedLogins: setting(
     'KILN_FOREMAN_FAILED_LOGINS',
     integer(0, 1_000_000),
-    'Wrong logins of one address within 5 minutes behind which Foreman refuses further ones; 0: no limit.',
+    'Wrong logins and signatures of one address within 5 minutes behind which Foreman and ParallelCluster refuse further ones; 0: no limit.',
     '30',
   ),
   buildConcurrency: setting('KILN_BUILD_CONCURRENCY', integer(1, 64), 'Builds that one worker runs at once.', '2'),

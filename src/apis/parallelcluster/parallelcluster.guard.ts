@@ -1,8 +1,8 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
+import { UnauthenticatedError } from '../../common/errors.js';
 import { Config } from '../../config/config.js';
-import { AccessKeysService, IdentityService } from '../../modules/identity/index.js';
-import type { Actor } from '../../modules/tenancy/index.js';
+import { IdentityService, SignatureSignInService } from '../../modules/identity/index.js';
 import { TokenGuard } from '../shared/auth-guard.js';
 import { tokenOf } from '../shared/credentials.js';
 import type { AuthenticatedRequest } from '../shared/current-actor.js';
@@ -24,7 +24,7 @@ export class ParallelClusterGuard extends TokenGuard {
   constructor(
     identity: IdentityService,
     faces: FaceRegistry,
-    private readonly keys: AccessKeysService,
+    private readonly signIns: SignatureSignInService,
     private readonly rate: RequestRate,
     private readonly clock: Clock,
     private readonly config: Config,
@@ -38,10 +38,21 @@ export class ParallelClusterGuard extends TokenGuard {
    */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    const credential = isSigned(request) ? await this.checkSignature(request) : await this.checkToken(request);
+    const credential = await this.identify(request);
     if (request.actor.projectId === null) throw new NoProjectError();
     await this.rate.take(credentialKey(credential));
     return true;
+  }
+
+  /** Returns what is the same in every request of the caller. */
+  private async identify(request: AuthenticatedRequest): Promise<string> {
+    try {
+      return isSigned(request) ? await this.checkSignature(request) : await this.checkToken(request);
+    } catch (error) {
+      // Who is nobody is known by its address.
+      if (error instanceof UnauthenticatedError) await this.rate.take(`from ${request.ip}`);
+      throw error;
+    }
   }
 
   /** Returns the token. */
@@ -61,11 +72,12 @@ export class ParallelClusterGuard extends TokenGuard {
     const signature = readSignature(signed, this.clock.now(), this.config.signingRegions);
     // Keys of Kiln are permanent, so none has a session.
     if (signature.securityToken !== null) throw new SignatureError('The access key has no session token');
-    const key = await this.keys.findAccessKey(signature.access);
-    if (!key || !isSignedWith(key.secret, signature, signed, QUERY_FORMS[dialectOf(request)])) {
-      throw new SignatureError('The access key is unknown, or the signature is not one of it');
-    }
-    request.actor = key.actor satisfies Actor;
+    const forms = QUERY_FORMS[dialectOf(request)];
+    const signer = await this.signIns.findSigner(signature.access, request.ip, (secret) =>
+      isSignedWith(secret, signature, signed, forms),
+    );
+    if (!signer) throw new SignatureError('The access key is unknown, or the signature is not one of it');
+    request.actor = signer;
     return signature.access;
   }
 }

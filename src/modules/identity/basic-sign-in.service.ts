@@ -2,10 +2,10 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { Config } from '../../config/config.js';
-import { type SharedCounter, SharedCounters } from '../../platform/rate-limit/shared-counters.js';
 import type { Call } from './access-rules.js';
-import { InvalidCredentialsError, SignInBlockedError } from './identity.errors.js';
+import { InvalidCredentialsError } from './identity.errors.js';
 import { IdentityService } from './identity.service.js';
+import { SignInFailures } from './sign-in-failures.js';
 import { SignInService } from './sign-in.service.js';
 import { type IssuedToken, TokensService } from './tokens.service.js';
 import { UsersRepository } from './users.repository.js';
@@ -23,7 +23,6 @@ export interface BasicCredentials {
 }
 
 const REMEMBERED_MAXIMUM = 10_000;
-const FAILURE_SECONDS = 300;
 const ACCESS_TOKEN_FORM = /^([0-9a-f]{32})\.(.+)$/s;
 
 /**
@@ -35,14 +34,13 @@ const ACCESS_TOKEN_FORM = /^([0-9a-f]{32})\.(.+)$/s;
 export class BasicSignInService {
   private readonly salt = randomBytes(32);
   private readonly remembered = new LRUCache<string, Promise<string>>({ max: REMEMBERED_MAXIMUM });
-  private failures: SharedCounter | null = null;
 
   constructor(
     private readonly signIns: SignInService,
     private readonly identity: IdentityService,
     private readonly tokens: TokensService,
     private readonly users: UsersRepository,
-    private readonly counters: SharedCounters,
+    private readonly failures: SignInFailures,
     private readonly config: Config,
   ) {}
 
@@ -79,12 +77,11 @@ export class BasicSignInService {
 
   private async signIn(credentials: BasicCredentials, call: Call): Promise<string> {
     const { address } = credentials;
-    const waitMs = (await this.counter?.look(address)) ?? null;
-    if (waitMs !== null) throw new SignInBlockedError(Math.ceil(waitMs / 1_000));
+    await this.failures.check(address);
     try {
       return await this.prove(credentials, call);
     } catch (error) {
-      if (error instanceof InvalidCredentialsError) await this.counter?.take(address);
+      if (error instanceof InvalidCredentialsError) await this.failures.count(address);
       throw error;
     }
   }
@@ -156,13 +153,5 @@ export class BasicSignInService {
       if (error instanceof InvalidCredentialsError) return false;
       throw error;
     }
-  }
-
-  /** Opened when first needed: not every process signs anybody in. */
-  private get counter(): SharedCounter | null {
-    const { failedLogins } = this.config.foreman;
-    if (failedLogins === 0) return null;
-    this.failures ??= this.counters.open({ name: 'kiln-logins', points: failedLogins, seconds: FAILURE_SECONDS });
-    return this.failures;
   }
 }

@@ -20,7 +20,9 @@ import { KeystoneTokenValidator } from './keystone-token-validator.js';
 import { LimitsService } from './limits.service.js';
 import { PasswordHasher } from './password-hasher.js';
 import { ProjectAdministrationService } from './project-administration.service.js';
+import { SignInFailures } from './sign-in-failures.js';
 import { SignInService } from './sign-in.service.js';
+import { SignatureSignInService } from './signature-sign-in.service.js';
 import { OwnTokenValidator, TokenValidator } from './token-validator.js';
 import { TokensRepository } from './tokens.repository.js';
 import { TokensService } from './tokens.service.js';
@@ -56,6 +58,8 @@ function makeTokenValidator(
     LimitsService,
     PasswordHasher,
     ProjectAdministrationService,
+    SignatureSignInService,
+    SignInFailures,
     SignInService,
     TokensRepository,
     TokensService,
@@ -76,6 +80,7 @@ function makeTokenValidator(
     IdentityService,
     LimitsService,
     ProjectAdministrationService,
+    SignatureSignInService,
     SignInService,
     TokensService,
     UserAdministrationService,

@@ -46,6 +46,7 @@ export {
   type SignIn,
   type WantedScope,
 } from './sign-in.service.js';
+export { SignatureSignInService } from './signature-sign-in.service.js';
 export { TokensService, type IssuedToken } from './tokens.service.js';
 export { UserAdministrationService, type CreateUser, type UpdateUser } from './user-administration.service.js';
 export type { RoleAssignment, RoleAssignmentFilter, User, UserFilter } from './users.repository.js';

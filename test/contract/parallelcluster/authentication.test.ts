@@ -1,6 +1,7 @@
 // The rules are those of Signature Version 4 as AWS documents them; requests are signed by AWS's own library.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { ask, type Client, clients, HOST, keyOf, SIGNING_BOOTSTRAP, signedHeaders } from './wire.js';
 
@@ -11,7 +12,7 @@ let kiln: RunningKiln;
 let alice: Client;
 
 beforeAll(async () => {
-  kiln = await startKiln({ env: { KILN_ROLE: 'api' }, bootstrap: SIGNING_BOOTSTRAP });
+  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_FOREMAN_FAILED_LOGINS: '40' }, bootstrap: SIGNING_BOOTSTRAP });
   ({ alice } = clients(kiln));
 });
 
@@ -183,4 +184,22 @@ it('tells whoever is known what there is not', async () => {
   expect(wrong).toMatchObject({ status: 405, body: { message: expect.any(String) } });
   expect(wrong.headers.allow).toBe('GET, POST');
   expect((await alice.preview.send('POST', '/official')).status).toBe(405);
+});
+
+// Last, since nobody else signs in from here afterwards.
+it('looks at no further key after too many wrong signatures, but at those that were good', async () => {
+  const wrong = { access: 'AKALICE-2', secret: 'guessed' };
+  expect(
+    (await ask(kiln, 'GET', LIST, { headers: await signedHeaders(keyOf('bob'), 'GET', LIST, undefined) })).status,
+  ).toBe(200);
+
+  await eventually(async () => {
+    const refused = await ask(kiln, 'GET', LIST, { headers: await signedHeaders(wrong, 'GET', LIST, undefined) });
+    expectRefusal(refused);
+    expect(refused.body.message).toContain('Too many failed attempts');
+  });
+
+  expectRefusal(await ask(kiln, 'GET', LIST, { headers: await signedHeaders(keyOf('rita'), 'GET', LIST, undefined) }));
+  const again = await signedHeaders(keyOf('bob'), 'GET', LIST, undefined);
+  expect((await ask(kiln, 'GET', LIST, { headers: again })).status).toBe(200);
 });

@@ -75,6 +75,7 @@ function limits(env: () => Readonly<Record<string, string>>): void {
 
   it('counts who brings no credential by address, and never refuses to tell how it is', async () => {
     expect(count(await flood([one], '/identity/v3', null), 429)).toBeGreaterThan(0);
+    expect(count(await flood([one], '/parallelcluster/v3/images/official', null), 429)).toBeGreaterThan(0);
     expect(count(await flood([one], '/healthz/live', null), 200)).toBe(6 * LIMIT);
   });
 }
