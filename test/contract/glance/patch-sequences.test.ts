@@ -49,8 +49,7 @@ const VALID = new Map<string, (value: unknown) => boolean>(
 /** The first rule that a change breaks when it is looked at by itself. */
 function statusOf({ operation, name, value }: Change): number {
   if (READ_ONLY.includes(name) || RESERVED.includes(name)) return 403;
-  const base = SHOWN_ALWAYS.includes(name);
-  if (operation === 'remove') return base ? 403 : 200;
+  if (operation === 'remove') return 200;
   if (value === undefined) return 400;
   return (VALID.get(name) ?? ((custom) => typeof custom === 'string'))(value) ? 200 : 400;
 }
@@ -68,6 +67,8 @@ function patched(
   // A map, since a property may be called __proto__.
   const result = new Map(Object.entries(image));
   for (const { operation, name, value } of changes) {
+    // Like what is missing, told in the order of the changes.
+    if (operation === 'remove' && SHOWN_ALWAYS.includes(name)) return refused(403);
     if (operation === 'add' && minor === 0 && result.has(name)) return refused(409);
     if (operation !== 'add' && !result.has(name)) return refused(409);
     if (operation === 'remove') result.delete(name);
