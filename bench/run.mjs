@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { request } from 'node:http';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
 import pg from 'pg';
@@ -27,6 +27,8 @@ const options = readOptions(process.argv.slice(2));
 const work = mkdtempSync(join(tmpdir(), 'kiln-bench-'));
 const GIB = 2 ** 30;
 const rows = [];
+/** What else the machine had to do. */
+const [loadBefore] = loadavg();
 
 const undo = [];
 try {
@@ -447,7 +449,8 @@ function report() {
   const lines = [
     `# Benchmark results`,
     '',
-    `Node ${process.version}, ${cpus().length} cores, ${options.seconds} s a figure, ${options.connections} connections.`,
+    `Node ${process.version}, ${cpus().length} cores, ${options.seconds} s a figure, ${options.connections} connections; load of the machine`,
+    `before: ${round(loadBefore)}.`,
   ];
   for (const group of groupByShape(rows)) {
     const columns = Object.keys(group[0]);
