@@ -33,7 +33,7 @@ def package_manager():
 
 def trust_in_build(order):
     """kiwi runs post_bootstrap.sh in the new root before the packages of the image are fetched from there."""
-    if not order['authorities'] or order['recipeType'] != 'kiwi-ng':
+    if not order.get('authorities') or order['recipeType'] != 'kiwi-ng':
         return
     path, own = RECIPE + '/post_bootstrap.sh', ''
     if os.path.lexists(path):
@@ -53,7 +53,8 @@ def trust_in_build(order):
 
 def put_authorities(order):
     """As the reference: the image has the site's authorities in a folder of their own."""
-    if not order['authorities']:
+    # An order of a worker that is older than this program has none.
+    if not order.get('authorities'):
         return
 
     def put():
