@@ -173,7 +173,7 @@ export class KubernetesApi {
     if (below === 'log') return this.log(name, query, raw);
     if (method === 'GET') return send(reply, 200, this.get(plural!, name));
     if (method === 'PATCH') return send(reply, 200, this.patch(plural!, name, body as Partial<Thing>));
-    if (method === 'DELETE') return send(reply, 200, this.remove(plural!, name, body as DeleteOptions));
+    if (method === 'DELETE') return send(reply, 200, this.remove(plural!, name, body as DeleteOptions, query));
     throw new ApiError(405, 'no such method');
   }
 
@@ -236,13 +236,24 @@ export class KubernetesApi {
     return this.get(plural, name);
   }
 
-  private remove(plural: string, name: string, options: DeleteOptions): object {
+  private remove(plural: string, name: string, options: DeleteOptions, query: URLSearchParams): object {
     const thing = this.get(plural, name);
     if (options.preconditions?.uid !== undefined && options.preconditions.uid !== thing.metadata.uid) {
       throw new ApiError(409, 'the UID in the precondition is another');
     }
+    // As the real one: a body hides the query, and a Job that is deleted without a policy leaves its pods behind.
+    const policy = Object.keys(options).length > 0 ? options.propagationPolicy : query.get('propagationPolicy');
+    if (policy === 'Orphan' || (!policy && plural === 'jobs')) this.orphan(thing);
     this.begone(plural, thing);
     return thing;
+  }
+
+  private orphan({ metadata: { uid } }: Thing): void {
+    for (const [key, { metadata }] of [...this.things]) {
+      if (!metadata.ownerReferences?.some((owner) => owner.uid === uid)) continue;
+      const ownerReferences = metadata.ownerReferences.filter((owner) => owner.uid !== uid);
+      this.patch(key.split('/')[0]!, metadata.name, { metadata: { ownerReferences } } as unknown as Partial<Thing>);
+    }
   }
 
   /** A pod that runs here ends first, as long as its grace period lets it; all else goes at once, with what it owns. */
@@ -429,6 +440,7 @@ function writeLine({ lines, readers }: Running, line: string): void {
 
 interface DeleteOptions {
   readonly preconditions?: { readonly uid?: string };
+  readonly propagationPolicy?: string;
 }
 
 class ApiError extends Error {

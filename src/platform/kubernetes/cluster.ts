@@ -5,6 +5,7 @@ import type {
   KubeConfig,
   KubernetesObject,
   KubernetesObjectApi,
+  V1DeleteOptions,
   V1Job,
   V1Pod,
 } from '@kubernetes/client-node';
@@ -141,20 +142,15 @@ export class Cluster {
    * @param uid of the one that is meant, where another may have its name by now
    */
   async delete(kind: Kind, name: string, uid?: string): Promise<void> {
-    const body = uid === undefined ? undefined : { preconditions: { uid } };
+    // Without a policy a batch/v1 Job leaves its pods behind; that of the query counts for nothing where there is a body.
+    const body: V1DeleteOptions = {
+      propagationPolicy: 'Background',
+      ...(uid === undefined ? {} : { preconditions: { uid } }),
+    };
+    const none = undefined;
     await this.ask(
       `deleting ${kind} ${name}`,
-      () =>
-        this.objects.delete(
-          this.header(kind, name),
-          undefined,
-          undefined,
-          undefined,
-          undefined,
-          // Without it a batch/v1 Job leaves its pods behind.
-          'Background',
-          body,
-        ),
+      () => this.objects.delete(this.header(kind, name), none, none, none, none, none, body),
       [404, 409],
     );
   }
