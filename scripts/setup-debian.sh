@@ -18,7 +18,7 @@ esac
 
 packages=(
   # Builds of kiwi-ng recipes and their sandbox
-  kiwi debootstrap squashfs-tools bubblewrap uidmap slirp4netns python3-jinja2 python3-yaml gpg gpgv rsync zstd
+  kiwi debootstrap squashfs-tools bubblewrap uidmap slirp4netns python3-jinja2 python3-yaml gpg gpg-agent gpgv rsync zstd
   ca-certificates util-linux mount
   # An offline package repository
   apt-utils

@@ -28,7 +28,15 @@ const PACKAGING_PROGRAMS: Readonly<Record<string, string>> = { mksquashfs: 'squa
 
 /** The same for each kind of build. Recipes of Packer need what their builders need, too (qemu: qemu-system-x86, qemu-utils). */
 const BUILD_PROGRAMS: Readonly<Record<BuildKind, Readonly<Record<string, string>>>> = {
-  'kiwi-ng': { 'kiwi-ng': 'kiwi', debootstrap: 'debootstrap', ...PACKAGING_PROGRAMS, ...SANDBOX_PROGRAMS },
+  'kiwi-ng': {
+    'kiwi-ng': 'kiwi',
+    debootstrap: 'debootstrap',
+    // Keys of repositories are imported by it, and it starts the agent for that.
+    gpg: 'gpg',
+    'gpg-agent': 'gpg-agent',
+    ...PACKAGING_PROGRAMS,
+    ...SANDBOX_PROGRAMS,
+  },
   packer: { packer: 'packer', ...PACKAGING_PROGRAMS, ...SANDBOX_PROGRAMS },
   customize: {
     unsquashfs: 'squashfs-tools',
