@@ -55,6 +55,9 @@ suite(`builds in a real cluster${KUBECONFIG ? '' : ' [needs KILN_TEST_KUBECONFIG
     ims = new ImsUser(kiln, await kiln.token('alice'));
     ssh = await SshUser.create();
     keyId = (await ims.key(name, ssh.publicKey)).id;
+    const values = Object.fromEntries((await offlineTemplate(name)).map(({ key, value }) => [key, value]));
+    const archive = await recipeArchive('debian-tiny');
+    recipeId = (await ims.recipe(name, 'kiwi-ng', archive, { ...values, DEBIAN_MIRROR: packages.address })).id;
   }, 5 * MINUTES);
 
   afterAll(async () => {
@@ -93,10 +96,6 @@ suite(`builds in a real cluster${KUBECONFIG ? '' : ' [needs KILN_TEST_KUBECONFIG
   it(
     'makes an image of a KIWI recipe in a pod',
     async () => {
-      const values = Object.fromEntries((await offlineTemplate(name)).map(({ key, value }) => [key, value]));
-      const archive = await recipeArchive('debian-tiny');
-      recipeId = (await ims.recipe(name, 'kiwi-ng', archive, { ...values, DEBIAN_MIRROR: packages.address })).id;
-
       const id = await job({ job_type: 'create', artifact_id: recipeId });
       imageId = (await ims.reached(id, ['success'], 15 * MINUTES)).resultant_image_id!;
 

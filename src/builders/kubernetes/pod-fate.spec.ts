@@ -109,6 +109,13 @@ describe('stageOf', () => {
   ])('knows a pod %s', (_state, status, stage) => {
     expect(stageOf(aPod(status))).toMatchObject(stage);
   });
+
+  it('takes a pod that is being deleted for deleted where the node says no more than that it failed', () => {
+    const pod = aPod({ phase: 'Failed' });
+    pod.metadata = { ...pod.metadata, deletionTimestamp: new Date() };
+
+    expect(stageOf(pod)).toMatchObject({ kind: 'died', code: 'executor.deleted' });
+  });
 });
 
 describe('fateOfGone', () => {

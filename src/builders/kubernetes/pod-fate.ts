@@ -43,7 +43,9 @@ const NODE_LOST = [
   'DeletionByPodGC',
 ];
 
-/** Where a pod stands, from its status alone. */
+const DELETED = `The build's pod was deleted while the job ran`;
+
+/** Where a pod stands, from what the cluster says of it. */
 export function stageOf(pod: V1Pod): PodStage {
   const died = deathOf(pod);
   if (died) return died;
@@ -58,6 +60,8 @@ export function stageOf(pod: V1Pod): PodStage {
   }
   const phase = pod.status?.phase;
   if (phase === 'Failed') {
+    // A node may forget the container of a pod that is being deleted before it tells how it ended.
+    if (pod.metadata?.deletionTimestamp !== undefined) return dead('executor.deleted', DELETED);
     return dead('executor.failed', `The build's pod failed (${words(pod.status?.reason, pod.status?.message)})`);
   }
   if (phase === 'Unknown') return dead('executor.node_lost', `The node of the build's pod does not answer any more`);
@@ -94,7 +98,7 @@ export function stageOf(pod: V1Pod): PodStage {
 export function fateOfGone(pod: V1Pod | undefined): BuildFailedError {
   const stage = pod && stageOf(pod);
   if (stage?.kind === 'died') return new BuildFailedError(stage.code, stage.message);
-  return new BuildFailedError('executor.deleted', `The build's pod was deleted while the job ran`);
+  return new BuildFailedError('executor.deleted', DELETED);
 }
 
 /** Why a Job has ended, as far as it is the Job's own doing; undefined: it has not, or its pod says it better. */
