@@ -19,6 +19,7 @@ const SEED = Number(process.env.KILN_TEST_COMPARE_SEED ?? 1);
 const STORES = ['fast', 'archive'];
 const PATIENCE_MS = 60_000 + REQUESTS * 2_000;
 const EXAMPLES = 3;
+const LAST_WORDS = 3_000;
 
 describeWith([...KEYSTONE_PROGRAMS, ...GLANCE_PROGRAMS], 'Kiln beside Glance', () => {
   let folder: string;
@@ -92,7 +93,11 @@ describeWith([...KEYSTONE_PROGRAMS, ...GLANCE_PROGRAMS], 'Kiln beside Glance', (
         const question = story.next();
         const { reference, kiln: answer, differences } = await lockstep.ask(question);
         story.hear(question, reference);
-        table.count(number, question.operation, differences);
+        const isNew = table.count(number, question.operation, differences);
+        // Whether a fault of its own is one can only be told from why it had it.
+        if (isNew && reference.status >= 500) {
+          process.stdout.write(`${number}. Glance's log ends:\n${glance.output().slice(-LAST_WORDS)}\n`);
+        }
         if (question.imports !== undefined && reference.status === 202 && answer.status === 202) {
           await lockstep.settle(question.imports);
           const after = await lockstep.ask(shown('see what an import came to', question.imports));
@@ -165,7 +170,8 @@ class Table {
   private readonly reasons = new Map<string, number>();
   private readonly found = new Map<string, { times: number; examples: string[] }>();
 
-  count(number: number, operation: string, differences: readonly Difference[]): void {
+  /** Whether there was something new. */
+  count(number: number, operation: string, differences: readonly Difference[]): boolean {
     const row = this.rows.get(operation) ?? { asked: 0, known: 0, unknown: 0 };
     this.rows.set(operation, row);
     row.asked += 1;
@@ -186,6 +192,7 @@ class Table {
       const sent = [JSON.stringify(headers), body && short(body.toString('latin1'))].filter(Boolean).join(' ');
       entry.examples.push(`    ${number}. ${actor} ${method} ${path} ${sent}${values}`);
     }
+    return unknown.length > 0;
   }
 
   private isKnown(difference: Difference): boolean {
