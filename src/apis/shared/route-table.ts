@@ -27,12 +27,19 @@ export class RouteTable {
 
   /** The methods that a path has, sorted; empty for an unknown path. */
   methodsOf(path: string): string[] {
-    return [...this.methods].filter((method) => this.has(method, path)).sort();
+    const found = [...this.methods].flatMap((method) => {
+      const route = this.router.find(method, path);
+      return route === null ? [] : [{ method, params: route.params }];
+    });
+    // Nothing is named by an empty segment: `/images/` is no image, and what takes every path takes that one to refuse it.
+    const nameless = found.some(({ params }) => lacksName(params));
+    return found
+      .filter(({ params }) => !lacksName(params) && !(nameless && '*' in params))
+      .map(({ method }) => method)
+      .sort();
   }
+}
 
-  /** Nothing is named by an empty segment: `/images/` is no image. */
-  private has(method: HTTPMethod, path: string): boolean {
-    const found = this.router.find(method, path);
-    return found !== null && Object.entries(found.params).every(([name, value]) => name === '*' || value !== '');
-  }
+function lacksName(params: Readonly<Record<string, string | undefined>>): boolean {
+  return Object.entries(params).some(([name, value]) => name !== '*' && value === '');
 }
