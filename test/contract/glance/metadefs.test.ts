@@ -301,6 +301,7 @@ describe('the list of namespaces', () => {
     expect(listed(await names(root, 'limit=1000'))).toEqual(['List::a', 'List::b', 'List::c', 'List::d']);
     expect(listed(await names(bob, 'limit=1000&visibility=private'))).toEqual(['List::c', 'List::d']);
     expect(listed(await names(alice, 'limit=1000&visibility=private'))).toEqual([]);
+    expect(listed(await names(bob, 'limit=1000&visibility=public'))).toEqual(['List::a', 'List::b']);
     expect(await names(bob, 'resource_types=Type::a,Type::d&sort_key=namespace&sort_dir=asc')).toEqual([
       'List::a',
       'List::d',

@@ -110,13 +110,14 @@ export class NamespacesRepository {
           order.map(({ value }) => bindings.add(value(after))),
         ),
       );
-    const owner = privateOf === 'everybody' ? [] : [`project_id = ${bindings.add(privateOf.projectId)}`];
+    // Only where it is used: a value that no branch needs would be one of no type.
+    const owner = () => (privateOf === 'everybody' ? [] : [`project_id = ${bindings.add(privateOf.projectId)}`]);
     const ordered = `ORDER BY ${keysetOrder(order)} LIMIT ${bindings.add(limit)}`;
     const branches = NAMESPACE_VISIBILITIES.filter((each) => visibility === undefined || each === visibility).map(
       (each) =>
         `(SELECT * FROM metadef_namespaces WHERE ${[
           `visibility = '${each}'`,
-          ...(each === 'private' ? owner : []),
+          ...(each === 'private' ? owner() : []),
           ...where,
         ].join(' AND ')} ${ordered})`,
     );
