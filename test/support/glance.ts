@@ -44,7 +44,7 @@ export async function startGlance(options: GlanceOptions): Promise<Glance> {
   await writeFile(file, configuration(folder, port, options));
   await writeFile(
     join(folder, 'glance-image-import.conf'),
-    `[import_filtering_opts]\nallowed_ports = ${[80, 443, ...(options.downloadPorts ?? [])].join(',')}\n`,
+    `[import_filtering_opts]\nallowed_ports = [${[80, 443, ...(options.downloadPorts ?? [])].join(',')}]\n`,
   );
   // It looks beside its configuration first, then in /etc, which is not a test's to read.
   await copyFile(join(SHARE, 'schema-image.json'), join(folder, 'schema-image.json'));

@@ -98,6 +98,9 @@ describeWith([...KEYSTONE_PROGRAMS, ...GLANCE_PROGRAMS], 'Kiln beside Glance', (
         if (isNew && reference.status >= 500) {
           process.stdout.write(`${number}. Glance's log ends:\n${glance.output().slice(-LAST_WORDS)}\n`);
         }
+        if (isNew && answer.status >= 500) {
+          process.stdout.write(`${number}. Kiln's log ends:\n${kiln.output().slice(-LAST_WORDS)}\n`);
+        }
         if (question.imports !== undefined && reference.status === 202 && answer.status === 202) {
           await lockstep.settle(question.imports);
           const after = await lockstep.ask(shown('see what an import came to', question.imports));

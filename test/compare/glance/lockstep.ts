@@ -164,6 +164,10 @@ export class Lockstep {
     if (typeof value === 'string') return this.normalText(value, side);
     if (Array.isArray(value)) {
       const list = value.map((entry) => this.normal(entry, side));
+      // Glance asks its database for no order of them.
+      if (key === 'resource_type_associations') {
+        return list.sort((one: any, other: any) => (one.name < other.name ? -1 : 1));
+      }
       // Sets.
       return ['tags', 'stores', 'queued_images', 'enum', 'required', 'value'].includes(key) &&
         list.every((entry) => typeof entry === 'string')
