@@ -12,7 +12,7 @@ import { eventually } from '../support/eventually.js';
 import { ImsUser } from '../support/ims.js';
 import { type RunningKiln, startKiln } from '../support/kiln.js';
 import { type TestCluster, testCluster } from '../support/kubernetes.js';
-import { offlineRepository, offlineTemplate, recipeArchive } from '../support/recipes.js';
+import { diskRecipe, offlineRepository, offlineTemplate, recipeArchive } from '../support/recipes.js';
 import { SshUser } from '../support/ssh.js';
 
 const run = promisify(execFile);
@@ -32,10 +32,8 @@ suite(`builds in a real cluster${KUBECONFIG ? '' : ' [needs KILN_TEST_KUBECONFIG
   let keyId: string;
   let recipeId: string;
   let imageId: string;
-  let folder: string;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'kiln-e2e-'));
     cluster = await testCluster();
     const host = await addressTowards(KUBECONFIG!);
     packages = await serve(await offlineRepository(), host);
@@ -66,7 +64,6 @@ suite(`builds in a real cluster${KUBECONFIG ? '' : ' [needs KILN_TEST_KUBECONFIG
     packages?.server.close();
     await cluster?.close();
     await ssh?.leave();
-    await rm(folder, { recursive: true, force: true });
   }, 2 * MINUTES);
 
   const job = async (more: object): Promise<string> => {
@@ -109,14 +106,7 @@ suite(`builds in a real cluster${KUBECONFIG ? '' : ' [needs KILN_TEST_KUBECONFIG
   it(
     'makes a disk of a Packer recipe in a pod',
     async () => {
-      const recipe = `source "file" "it" {
-        content = "a disk"
-        target = "out/disk"
-      }
-      build { sources = ["source.file.it"] }`;
-      await writeFile(join(folder, 'recipe.pkr.hcl'), recipe);
-      const { stdout } = await run('tar', ['-C', folder, '-c', 'recipe.pkr.hcl'], { encoding: 'buffer' });
-      const { id: packerId } = await ims.recipe('disk', 'packer', stdout);
+      const { id: packerId } = await ims.recipe('disk', 'packer', diskRecipe());
 
       const id = await job({ job_type: 'create', artifact_id: packerId });
       const { resultant_image_id: made } = await ims.reached(id, ['success'], 5 * MINUTES);

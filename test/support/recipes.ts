@@ -3,6 +3,7 @@ import { chmod, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { tar } from './tar.js';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -70,4 +71,14 @@ export async function offlineTemplate(imageName: string): Promise<{ key: string;
     { key: 'DEBIAN_SUITE', value: await suite() },
     { key: 'REPO_GPGCHECK', value: 'false' },
   ];
+}
+
+/** The archive of a Packer recipe that makes the disk `a disk` in a moment. */
+export function diskRecipe(): Buffer {
+  const content = `source "file" "it" {
+    content = "a disk"
+    target = "out/disk"
+  }
+  build { sources = ["source.file.it"] }`;
+  return tar([{ name: 'recipe.pkr.hcl', content }]);
 }

@@ -1,20 +1,23 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { execFileSync } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { type ImsJob, ImsUser } from '../../support/ims.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith } from '../../support/programs.js';
-import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
+import {
+  BUILD_PROGRAMS,
+  diskRecipe,
+  offlineRepository,
+  offlineTemplate,
+  recipeArchive,
+} from '../../support/recipes.js';
 import { startRedis, type TestRedis } from '../../support/redis.js';
 import { rootFilesystem } from '../../support/root-filesystem.js';
 import { SshUser } from '../../support/ssh.js';
 
-const run = promisify(execFile);
 const RUNS = Number(process.env.KILN_TEST_CRASH_RUNS ?? 10);
 const KIWI_RUNS = Number(process.env.KILN_TEST_CRASH_KIWI_RUNS ?? 0);
 const SEED = Number(process.env.KILN_TEST_CRASH_SEED ?? 1);
@@ -84,13 +87,11 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
   let ims: ImsUser;
   let person: SshUser;
   let sources: Record<Crash['job'] | 'key', string>;
-  let folder: string;
   let builds: Readonly<Record<string, string>> = {};
   /** The job of the run that is under way. */
   let current: ImsJob | undefined;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'kiln-crashes-'));
     if (KIWI_RUNS > 0) builds = { KILN_BUILD_REPOS: await offlineRepository() };
     redis = await startRedis();
     api = await startKiln({ env: settings('api') });
@@ -115,7 +116,6 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
     await api?.stop();
     await redis?.stop();
     await person?.leave();
-    await rm(folder, { recursive: true, force: true });
   }, RUN_MS);
 
   const settings = (role: 'api' | 'worker') => ({
@@ -130,14 +130,7 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
 
   async function prepare() {
     // The stand-in for a build that takes minutes.
-    const recipe = `source "file" "it" {
-      content = "a disk"
-      target = "out/disk"
-    }
-    build { sources = ["source.file.it"] }`;
-    await writeFile(join(folder, 'recipe.pkr.hcl'), recipe);
-    const { stdout } = await run('tar', ['-C', folder, '-c', 'recipe.pkr.hcl'], { encoding: 'buffer' });
-    const create = await ims.recipe('crash', 'packer', stdout);
+    const create = await ims.recipe('crash', 'packer', diskRecipe());
     const rootfs = await rootFilesystem();
     const customize = await ims.image('crash-base', { rootfs, kernel: Buffer.from('k'), initrd: Buffer.from('i') });
     const key = await ims.key('crash', person.publicKey);
