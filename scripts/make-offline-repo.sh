@@ -3,17 +3,21 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: scripts/make-offline-repo.sh DIR SUITE PACKAGE...
+Usage: scripts/make-offline-repo.sh [--arch ARCH] DIR SUITE PACKAGE...
 
 Fills DIR with a small, unsigned Debian repository (dists/ and pool/): every required package of SUITE, apt, and the
 named packages with all they depend on, taken from the source of packages that this machine's own apt uses for SUITE.
-A recipe then names file://DIR, or file:///repo where Kiln runs with KILN_BUILD_REPOS=DIR, and builds without a network.
+ARCH is Debian's name of an architecture (amd64, arm64), by default that of this machine. A recipe then names file://DIR, or file:///repo where Kiln runs with KILN_BUILD_REPOS=DIR, and builds without a network.
 
 Needs apt and apt-utils; no root. Nothing of the machine's own package state is touched.
 TEXT
 }
 
-case ${1-} in -h | --help) usage; exit 0 ;; esac
+arch=
+case ${1-} in
+  -h | --help) usage; exit 0 ;;
+  --arch) arch=${2-}; shift 2 || true ;;
+esac
 if [ $# -lt 3 ]; then usage >&2; exit 2; fi
 target=$1 suite=$2
 shift 2
@@ -21,7 +25,7 @@ command -v apt-ftparchive >/dev/null || { echo 'apt-ftparchive is missing: insta
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-arch=$(dpkg --print-architecture)
+arch=${arch:-$(dpkg --print-architecture)}
 
 # apt itself knows best which sources it has, in whichever format they are written.
 apt-get indextargets --format '$(RELEASE)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
@@ -46,6 +50,8 @@ Dir::Etc::trustedparts "$work/trusted";
 Dir::State::lists "$work/lists";
 Dir::State::status "$work/status";
 Dir::Cache "$work/cache";
+APT::Architecture "$arch";
+APT::Architectures { "$arch"; };
 APT::Sandbox::User "";
 APT::Install-Recommends "false";
 Debug::NoLocking "true";

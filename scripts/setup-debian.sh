@@ -26,8 +26,8 @@ packages=(
   openssh-server openssh-client
   # Recipes of Packer, and programs of other architectures
   packer qemu-user-static binfmt-support
-  # Booting what was built
-  qemu-system-x86 qemu-utils
+  # Booting what was built, and disks for that
+  qemu-system-x86 qemu-utils e2fsprogs
   # Redis as the carrier of the queues
   redis-server
   # A server of the S3 protocol: OpenStack Swift

@@ -19,6 +19,9 @@ export const BUILD_PROGRAMS = [
   ...(process.getuid!() === 0 ? [] : ['newuidmap']),
 ];
 
+/** What `debian-tiny` installs beside the required packages. */
+const TINY_PACKAGES = ['busybox-static'];
+
 /** Everything both sample recipes install beside the required packages. */
 const PACKAGES = [
   'ca-certificates',
@@ -30,7 +33,7 @@ const PACKAGES = [
   'zstd',
   'initramfs-tools',
   'linux-image-cloud-amd64',
-  'busybox-static',
+  ...TINY_PACKAGES,
 ];
 
 /** The release of this machine: the one its package mirror surely has. */
@@ -40,13 +43,14 @@ async function suite(): Promise<string> {
 
 /**
  * A package repository for the sample recipes, for `KILN_BUILD_REPOS`. Made once per run of the tests (some seconds,
- * from the mirror of this machine's apt); every test file gets the same folder.
+ * from the mirror of this machine's apt); every test file gets the same folder. That for arm64 has what `debian-tiny` takes.
  */
-export async function offlineRepository(): Promise<string> {
-  const path = join(tmpdir(), `kiln-packages-${process.getuid!()}`);
+export async function offlineRepository(arch?: 'arm64'): Promise<string> {
+  const path = join(tmpdir(), `kiln-packages-${process.getuid!()}${arch ? `-${arch}` : ''}`);
   if (await stat(path).catch(() => undefined)) return path;
   const made = await mkdtemp(`${path}-`);
-  await run(join(ROOT, 'scripts', 'make-offline-repo.sh'), [made, await suite(), ...PACKAGES]);
+  const what = arch ? ['--arch', arch, made, await suite(), ...TINY_PACKAGES] : [made, await suite(), ...PACKAGES];
+  await run(join(ROOT, 'scripts', 'make-offline-repo.sh'), what);
   await chmod(made, 0o755);
   try {
     await rename(made, path);

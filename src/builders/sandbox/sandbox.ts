@@ -7,8 +7,8 @@ import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { BUILD_FAILURE_CODES, BuildFailedError, type BuildFailureCode } from '../../modules/jobs/builder.js';
 import { ID_COUNT, isRoot, networkProblem, ROOTS_FIRST_ID } from './host.js';
-import { MOUNT_SHIM } from './mount-shim.js';
 import { SANDBOX_PROGRAM } from './sandbox-program.js';
+import { SHIMS } from './shims.js';
 import { makeOpenFolder, startTimeOf, type WorkFolder } from './work-folder.js';
 
 /** A folder or file of the host that the sandbox sees. */
@@ -156,7 +156,9 @@ export class Sandbox {
     }
     await writeOpenFile(join(folder.programs(), 'sandbox.py'), SANDBOX_PROGRAM, 0o644);
     await makeOpenFolder(join(folder.programs(), 'bin'));
-    await writeOpenFile(join(folder.programs(), 'bin', 'mount'), MOUNT_SHIM, 0o755);
+    for (const [name, text] of Object.entries(SHIMS)) {
+      await writeOpenFile(join(folder.programs(), 'bin', name), text, 0o755);
+    }
     return new Sandbox(folder, network, authorities.length > 0);
   }
 

@@ -5,9 +5,11 @@ import { archProblem } from '../../../src/builders/sandbox/host.js';
 import { programOf } from '../../../src/builders/sandbox/probe-program.js';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
+import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
 import { fileIn, rootFilesystem } from '../../support/root-filesystem.js';
 
-jest.setTimeout(180_000);
+// Under emulation a build of kiwi-ng takes some minutes.
+jest.setTimeout(1_200_000);
 
 const SAYS = 'hello from aarch64\n';
 const PROBLEM = await archProblem('aarch64');
@@ -46,6 +48,22 @@ describeWith(['unsquashfs', 'mksquashfs', 'bwrap', 'sshd'], 'An image for aarch6
       expect(log()).toContain(SAYS);
       expect((await contentOf(result, 'kernel')).toString()).toBe('Image\n');
       expect(await fileIn(await contentOf(result, 'rootfs'), 'etc/resolv.conf')).toBe('# of the image\n');
+    });
+
+    describeWith(BUILD_PROGRAMS, 'of a kiwi-ng recipe', () => {
+      it('is built of packages of its own architecture', async () => {
+        const { builder } = await aBuilder({ KILN_BUILD_REPOS: await offlineRepository('arm64') });
+        const template = await offlineTemplate('foreign');
+
+        const { done } = start(builder, anOrder({ arch: 'aarch64', template }), await recipeArchive('debian-tiny'));
+
+        const rootfs = await contentOf(await done, 'rootfs');
+        const installed = await fileIn(rootfs, 'var/lib/dpkg/status');
+        expect(new Set(installed.match(/^Architecture: .*/gm))).toEqual(
+          new Set(['Architecture: arm64', 'Architecture: all']),
+        );
+        expect(await fileIn(rootfs, 'etc/hostname')).toBe('foreign\n');
+      });
     });
   } else {
     it('is refused before anything is fetched, where its programs do not run', async () => {
