@@ -13,24 +13,26 @@ const PROGRAMS = ['bash', 'cat', 'chmod', 'env', 'id', 'ls', 'mkdir', 'mv', 'rm'
 /** Changes a root file system before it is packed. */
 export type Furnish = (root: string) => Promise<void>;
 
-/**
- * A small root file system with a shell, a kernel and an initrd, packed as squashfs: enough to come into, to change and to
- * make an image of again.
- */
+/** Fills a folder: a small root file system with a shell, a kernel and an initrd. */
+export async function furnishRoot(root: string): Promise<void> {
+  for (const name of ['boot', 'dev', 'etc', 'proc', 'root', 'sys', 'tmp', 'usr/bin', 'usr/lib', 'usr/lib64']) {
+    await mkdir(join(root, name), { recursive: true });
+  }
+  for (const name of ['bin', 'lib', 'lib64']) await symlink(`usr/${name}`, join(root, name));
+  await symlink('bash', join(root, 'usr/bin/sh'));
+  for (const program of PROGRAMS) await install(root, findProgram(program)!);
+  await writeFile(join(root, 'boot/vmlinuz'), 'the kernel\n');
+  await writeFile(join(root, 'boot/initrd'), 'the initrd\n');
+  await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/bash\n');
+  await writeFile(join(root, 'etc/resolv.conf'), '# of the image\n');
+}
+
+/** Such a root, packed as squashfs: enough to come into, to change and to make an image of again. */
 export async function rootFilesystem(furnish: Furnish = async () => undefined): Promise<Buffer> {
   const folder = await mkdtemp(join(tmpdir(), 'kiln-root-'));
   const root = join(folder, 'root');
   try {
-    for (const name of ['boot', 'dev', 'etc', 'proc', 'root', 'sys', 'tmp', 'usr/bin', 'usr/lib', 'usr/lib64']) {
-      await mkdir(join(root, name), { recursive: true });
-    }
-    for (const name of ['bin', 'lib', 'lib64']) await symlink(`usr/${name}`, join(root, name));
-    await symlink('bash', join(root, 'usr/bin/sh'));
-    for (const program of PROGRAMS) await install(root, findProgram(program)!);
-    await writeFile(join(root, 'boot/vmlinuz'), 'the kernel\n');
-    await writeFile(join(root, 'boot/initrd'), 'the initrd\n');
-    await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/bash\n');
-    await writeFile(join(root, 'etc/resolv.conf'), '# of the image\n');
+    await furnishRoot(root);
     await furnish(root);
     const packed = join(folder, 'rootfs');
     await run('mksquashfs', [root, packed, '-all-root', '-noappend', '-no-progress', '-comp', 'gzip']);
@@ -66,7 +68,7 @@ async function withFile<T>(content: Buffer, use: (path: string) => Promise<T>): 
 }
 
 /** A program and the libraries it is linked with. */
-async function install(root: string, program: string): Promise<void> {
+export async function install(root: string, program: string): Promise<void> {
   await copyFile(program, join(root, 'usr/bin', basename(program)));
   const { stdout } = await run('ldd', [program]);
   for (const [, path] of stdout.matchAll(/(\/\S+) \(0x/g)) {

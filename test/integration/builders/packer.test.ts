@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
-import { describeWith } from '../../support/programs.js';
+import { GUEST_PROGRAMS, makeGuest } from '../../support/guest.js';
+import { describeWith, findProgram } from '../../support/programs.js';
+import { BUILD_PROGRAMS } from '../../support/recipes.js';
 import { namesIn } from '../../support/root-filesystem.js';
 import { tar, type TarMember } from '../../support/tar.js';
 
@@ -13,7 +15,7 @@ const run = promisify(execFile);
 const PROGRAMS = ['packer', 'bwrap', 'mksquashfs', 'unsquashfs'];
 
 // Of a busy machine: each of them starts sandboxes.
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 describeWith(PROGRAMS, 'Builds of Packer', () => {
   let world: Awaited<ReturnType<typeof aBuilder>>;
@@ -125,6 +127,66 @@ describeWith(PROGRAMS, 'Builds of Packer', () => {
         message: expect.stringMatching(/Qemu failed to start.*"accelerator": "tcg"/),
       });
     });
+
+    describeWith([...BUILD_PROGRAMS, ...GUEST_PROGRAMS, 'debugfs'], 'that lets in by ssh', () => {
+      const serving = machine('tcg').builders[0]!;
+      const provisioned = (...inline: string[]) => ({
+        builders: [
+          {
+            ...serving,
+            iso_url: 'base.qcow2',
+            disk_interface: 'virtio',
+            net_device: 'virtio-net-pci',
+            memory: 512,
+            communicator: 'ssh',
+            ssh_username: 'root',
+            ssh_private_key_file: 'key',
+            ssh_timeout: '4m',
+            shutdown_command: 'sync; echo o > /proc/sysrq-trigger',
+            qemuargs: [
+              ['-kernel', 'kernel'],
+              ['-initrd', 'initrd'],
+              ['-append', 'console=ttyS0 quiet panic=-1'],
+              ['-cpu', 'max'],
+            ],
+          },
+        ],
+        provisioners: [
+          { type: 'file', source: 'motd', destination: '/etc/motd' },
+          { type: 'shell', inline },
+        ],
+      });
+      let members: TarMember[];
+      beforeAll(async () => {
+        const { kernel, initrd, disk, key } = await makeGuest();
+        const files = { kernel, initrd, key, 'base.qcow2': disk, motd: 'of the recipe\n' };
+        members = Object.entries(files).map(([name, content]) => ({ name, content }));
+      });
+
+      it('keep what scripts and files of the recipe make of its system', async () => {
+        const { done, log } = build(
+          provisioned('echo "packed in $(cat /proc/sys/kernel/ostype)" > /etc/image-info'),
+          ...members,
+        );
+
+        const disk = await contentOf(await done, 'disk');
+
+        expect(await fileOf(disk, '/etc/image-info')).toBe('packed in Linux\n');
+        expect(await fileOf(disk, '/etc/motd')).toBe('of the recipe\n');
+        expect(log()).toContain('Connected to SSH!');
+        expect(await workFolders(world.buildsDir)).toEqual([]);
+      });
+
+      it('fail with what a script in it says', async () => {
+        const { done, log } = build(provisioned('echo no room for this >&2; exit 3'), ...members);
+
+        await expect(done).rejects.toMatchObject({
+          code: 'build.script_failed',
+          message: expect.stringMatching(/exit status.*3/i),
+        });
+        expect(log()).toContain('no room for this');
+      });
+    });
   });
 });
 
@@ -138,12 +200,18 @@ function bootDisk(text: string): Buffer {
   return disk;
 }
 
-async function rawOf(qcow2: Buffer): Promise<Buffer> {
+const rawOf = (qcow2: Buffer) => withRaw(qcow2, (path) => readFile(path));
+
+/** A file of a disk that is one ext4 file system. */
+const fileOf = (qcow2: Buffer, name: string) =>
+  withRaw(qcow2, async (path) => (await run(findProgram('debugfs')!, ['-R', `cat ${name}`, path])).stdout);
+
+async function withRaw<T>(qcow2: Buffer, use: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'kiln-qcow2-'));
   try {
     await writeFile(join(folder, 'disk'), qcow2);
     await run('qemu-img', ['convert', '-f', 'qcow2', '-O', 'raw', join(folder, 'disk'), join(folder, 'raw')]);
-    return await readFile(join(folder, 'raw'));
+    return await use(join(folder, 'raw'));
   } finally {
     await rm(folder, { recursive: true });
   }
