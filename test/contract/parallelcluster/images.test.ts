@@ -1,11 +1,9 @@
 // Statuses, bodies and their order are those that the reference's controller tests expect of its image operations.
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { clients as imageClients } from '../glance/wire.js';
-import { ImsClient } from '../ims/wire.js';
-import { ask, type Client, clients, SIGNING_BOOTSTRAP } from './wire.js';
+import { amiOf, aParent, ask, type Client, clients, configurationOf, SIGNING_BOOTSTRAP } from './wire.js';
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -26,34 +24,14 @@ beforeAll(async () => {
     bootstrap: SIGNING_BOOTSTRAP,
   });
   ({ alice, bob, rita } = clients(kiln));
-  parent = await aParent('alice');
+  parent = await aParent(kiln, 'alice');
   disk = amiOf((await (await imageClients(kiln)).alice.createWithData(Buffer.from('x'), { name: 'disk' })).id);
 });
 
 afterAll(() => kiln?.stop());
 
-const amiOf = (id: string) => `ami-${id.replaceAll('-', '').slice(0, 17)}`;
-
-/** The AMI id of an image with a root file system. */
-async function aParent(user: string): Promise<string> {
-  const [ims, token, folder] = [new ImsClient(kiln), await kiln.token(user), randomUUID()];
-  const path = await ims.upload('boot-images', `${folder}/rootfs`, 'a root file system', token);
-  const type = 'application/vnd.cray.image.rootfs.squashfs';
-  const manifest = { version: '1.0', artifacts: [{ link: { path, etag: '', type: 's3' }, type }] };
-  const link = await ims.upload('boot-images', `${folder}/manifest.json`, JSON.stringify(manifest), token);
-  const { status, body } = await ims.post(
-    '/v3/images',
-    { name: 'parent', link: { path: link, etag: '', type: 's3' } },
-    token,
-  );
-  if (status !== 201) throw new Error(`${status} ${JSON.stringify(body)}`);
-  return amiOf(body.id);
-}
-
 /** A configuration that nothing is wrong with. */
-function aConfiguration(build: object = {}, more: object = {}): string {
-  return stringify({ Build: { InstanceType: 'm6i.large', ParentImage: parent, ...build }, ...more });
-}
+const aConfiguration = (build: object = {}, more: object = {}) => configurationOf(parent, build, more);
 
 let numbers = 0;
 const aName = () => `image-${(numbers += 1)}`;
@@ -147,7 +125,7 @@ describe('a build', () => {
     }
     expect((await build(alice, name, undefined, '?dryrun=true')).status).toBe(409);
     expect((await build(alice, name, undefined, '?region=eu-north-1')).status).toBe(202);
-    expect((await build(bob, name, aConfiguration({ ParentImage: await aParent('bob') }))).status).toBe(202);
+    expect((await build(bob, name, aConfiguration({ ParentImage: await aParent(kiln, 'bob') }))).status).toBe(202);
   });
 
   it('takes its name once, however many ask at once', async () => {
@@ -255,7 +233,7 @@ describe('a build', () => {
     expect(await findings(aConfiguration({ ParentImage: disk }))).toEqual([
       ['InstanceTypeBaseAMICompatibleValidator', expect.stringContaining('root file system')],
     ]);
-    expect(await findings(aConfiguration({ ParentImage: await aParent('bob') }))).toEqual([
+    expect(await findings(aConfiguration({ ParentImage: await aParent(kiln, 'bob') }))).toEqual([
       ['InstanceTypeBaseAMICompatibleValidator', expect.stringContaining('does not exist')],
     ]);
     const volume = (Size: number) => aConfiguration({}, { Image: { RootVolume: { Size } } });
@@ -333,7 +311,7 @@ describe('another project’s image, or none', () => {
 
 describe('a list', () => {
   it('comes in pages, newest first, which follow on each other', async () => {
-    const mine = await aParent('bob');
+    const mine = await aParent(kiln, 'bob');
     const names = [aName(), aName(), aName()];
     for (const name of names) await build(bob, name, aConfiguration({ ParentImage: mine }), '?region=eu-north-1');
     const page = '/custom?region=eu-north-1&imageStatus=PENDING';

@@ -1,8 +1,10 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHash, createHmac, randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { stringify } from 'yaml';
 import { type RunningKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
 import { checkDocumented } from '../../support/openapi.js';
+import { ImsClient } from '../ims/wire.js';
 
 /** A name of four labels, of which the third is the region: what the reference's client signs for. */
 export const HOST = 'kiln.execute-api.us-east-1.localhost';
@@ -193,4 +195,27 @@ export function keyOf(user: string): KeyPair {
 export function clients(kiln: RunningKiln) {
   const of = (user: string) => new Client(kiln, keyOf(user));
   return { root: of('root'), alice: of('alice'), bob: of('bob'), rita: of('rita') };
+}
+
+export const amiOf = (id: string) => `ami-${id.replaceAll('-', '').slice(0, 17)}`;
+
+/** The AMI id of a new image with a root file system. */
+export async function aParent(kiln: RunningKiln, user: string): Promise<string> {
+  const [ims, token, folder] = [new ImsClient(kiln), await kiln.token(user), randomUUID()];
+  const path = await ims.upload('boot-images', `${folder}/rootfs`, 'a root file system', token);
+  const type = 'application/vnd.cray.image.rootfs.squashfs';
+  const manifest = { version: '1.0', artifacts: [{ link: { path, etag: '', type: 's3' }, type }] };
+  const link = await ims.upload('boot-images', `${folder}/manifest.json`, JSON.stringify(manifest), token);
+  const { status, body } = await ims.post(
+    '/v3/images',
+    { name: 'parent', link: { path: link, etag: '', type: 's3' } },
+    token,
+  );
+  if (status !== 201) throw new Error(`${status} ${JSON.stringify(body)}`);
+  return amiOf(body.id);
+}
+
+/** A configuration of a build of that parent, with which nothing is wrong. */
+export function configurationOf(parent: string, build: object = {}, more: object = {}): string {
+  return stringify({ Build: { InstanceType: 'm6i.large', ParentImage: parent, ...build }, ...more });
 }

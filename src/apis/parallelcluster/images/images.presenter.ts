@@ -74,7 +74,10 @@ export function presentAccepted({ record }: CustomImageView) {
 }
 
 /** An image whose deletion has begun. */
-export function presentDeleting({ record, image }: CustomImageView) {
+export function presentDeleting({
+  record,
+  image,
+}: CustomImageView): ReturnType<typeof presentStack> | ReturnType<typeof presentBasics> {
   return image === null ? presentStack(record) : presentBasics(record);
 }
 
