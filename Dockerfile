@@ -22,8 +22,8 @@ FROM node:20-bookworm-slim
 # What a build host needs; scripts/setup-debian.sh has the same list for a machine, and deploy/builder-image.sh reads this one.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
-      bubblewrap ca-certificates debootstrap gpg gpg-agent gpgv kiwi openssh-client openssh-server packer \
-      python3-jinja2 python3-yaml qemu-system-x86 qemu-utils rsync slirp4netns squashfs-tools uidmap zstd \
+      bubblewrap ca-certificates debootstrap dnf gpg gpg-agent gpgv kiwi openssh-client openssh-server packer \
+      python3-jinja2 python3-yaml qemu-system-x86 qemu-utils rsync slirp4netns squashfs-tools uidmap zstd zypper \
  && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_*
 
 # An ordinary account is enough, also for builds: it owns a range of subordinate ids for their user namespace.

@@ -19,9 +19,9 @@ esac
 packages=(
   # Builds of kiwi-ng recipes and their sandbox
   kiwi debootstrap squashfs-tools bubblewrap uidmap slirp4netns python3-jinja2 python3-yaml gpg gpg-agent gpgv rsync zstd
-  ca-certificates util-linux mount
-  # An offline package repository
-  apt-utils
+  ca-certificates util-linux mount zypper dnf
+  # Offline package repositories
+  apt-utils rpm createrepo-c busybox-static
   # Shells into images, and keys for them
   openssh-server openssh-client
   # Recipes of Packer, and programs of other architectures

@@ -115,9 +115,10 @@ export class BuildProgram {
   // --- Recipes of kiwi-ng
 
   private async prepareKiwi(): Promise<() => Promise<void>> {
-    const { repositories, network } = (await this.unpackRecipe()) as {
+    const { repositories, network, packageManager } = (await this.unpackRecipe()) as {
       repositories: readonly unknown[];
       network: boolean;
+      packageManager: string;
     };
     await this.kiln.phase('waiting_for_repositories');
     const { options } = this;
@@ -134,7 +135,7 @@ export class BuildProgram {
         },
       });
     }
-    return () => this.runKiwi(network);
+    return () => this.runKiwi(network, packageManager);
   }
 
   private unpackRecipe(): Promise<Record<string, unknown>> {
@@ -155,13 +156,13 @@ export class BuildProgram {
     });
   }
 
-  private async runKiwi(network: boolean): Promise<void> {
+  private async runKiwi(network: boolean, packageManager: string): Promise<void> {
     const log = new KiwiLog(this.log, (percent) => this.percent(percent), this.order.enableDebug);
     const { status } = await this.sandbox.run({
       ...this.foreign,
       network,
       onOutput: (text) => log.push(text),
-      order: { step: 'build', command: await kiwiCommand(this.order.arch) },
+      order: { step: 'build', command: await kiwiCommand(this.order.arch, packageManager) },
     });
     log.end(status !== 0);
     if (status === 0) return;

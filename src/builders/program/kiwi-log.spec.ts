@@ -148,6 +148,52 @@ describe('KiwiLog', () => {
     expect(logged).toMatch(/The last lines of the debug log:\n.*nonesuch\n$/);
   });
 
+  it.each([
+    [
+      'zypper',
+      [
+        error("KiwiBootStrapPhaseFailed: Bootstrap package installation failed: No provider of 'nonesuch' found."),
+        ': \n',
+      ],
+      "KiwiBootStrapPhaseFailed: Bootstrap package installation failed (No provider of 'nonesuch' found.)",
+    ],
+    [
+      'dnf',
+      [
+        '[ DEBUG   ]: 20:15:06 | bootstrap: No match for argument: nonesuch\n',
+        error(
+          'KiwiBootStrapPhaseFailed: Bootstrap package installation failed: Error: Unable to find a match: nonesuch',
+        ),
+      ],
+      'KiwiBootStrapPhaseFailed: Bootstrap package installation failed (No match for argument: nonesuch)',
+    ],
+    [
+      'rpm',
+      [
+        error('KiwiBootStrapPhaseFailed: Bootstrap package installation failed: Installation of a-1-1 failed:'),
+        'Error: Subprocess failed. Error: RPM failed: rpm: used\n',
+        'error: unpacking of archive failed on file /a: cpio: chown\n',
+        'error: a-1-1: install failed\n',
+      ],
+      'KiwiBootStrapPhaseFailed: Bootstrap package installation failed (error: unpacking of archive failed on file /a: cpio: chown)',
+    ],
+  ])('adds what %s says', (_what, lines, message) => {
+    expect(follow(...lines).cause).toEqual({ code: 'build.failed', message });
+  });
+
+  it('blames the repository that dnf could not read', () => {
+    const { cause } = follow(
+      error("KiwiCommandError: dnf: stderr: Errors during downloading metadata for repository 'tiny':"),
+      "  - Curl error (37): Couldn't read a file\n",
+      ', stdout: tiny    0.0  B/s\n',
+    );
+
+    expect(cause).toEqual({
+      code: 'repository.unreachable',
+      message: "KiwiCommandError: dnf (Curl error (37): Couldn't read a file)",
+    });
+  });
+
   it('says so when kiwi gave no reason', () => {
     expect(follow('Killed\n').cause).toEqual({
       code: 'build.failed',

@@ -43,6 +43,7 @@ export class KiwiLog {
   private lastError: { readonly text: string; readonly more: string[]; open: boolean } | undefined;
   private fetchFault: string | undefined;
   private packageFault: string | undefined;
+  private rpmFault: string | undefined;
   private outOfSpace = false;
 
   /**
@@ -84,10 +85,11 @@ export class KiwiLog {
     if (this.lastError === undefined)
       return { code: 'build.failed', message: 'kiwi-ng failed without giving a reason' };
     const { text, more } = this.lastError;
-    const phase = PHASE_ERROR.test(text);
+    const said = this.fetchFault ?? this.packageFault ?? this.rpmFault;
+    const phase = PHASE_ERROR.test(text) || (said !== undefined && MANAGER_ERROR.test(text));
     // After a phase's error comes advice to read the log; what matters is its headline and the package manager's word.
     const headline = phase ? `${text} ${more[0] ?? ''}`.split(': ').slice(0, 2).join(': ').trim() : text;
-    const detail = phase ? (this.fetchFault ?? this.packageFault) : more.at(-1);
+    const detail = phase ? said : more.at(-1);
     const message = detail !== undefined && !headline.includes(detail) ? joined(headline, detail) : headline;
     return { code: codeOf(text, this.fetchFault), message: message.slice(0, MAX_MESSAGE) };
   }
@@ -108,6 +110,8 @@ export class KiwiLog {
     if (NO_SPACE.test(text)) this.outOfSpace = true;
     const fault = PACKAGE_FAULT.exec(text)?.[1];
     if (fault !== undefined) this.packageFault = fault;
+    // What follows it says that it failed.
+    this.rpmFault ??= RPM_FAULT.exec(text)?.[1];
     const fetchFault = FETCH_FAULT.exec(text)?.[0];
     if (fetchFault !== undefined) this.fetchFault = fetchFault;
   }
@@ -150,9 +154,15 @@ export class KiwiLog {
 const MAX_MESSAGE = 1_000;
 const PHASE_ERROR =
   /^Kiwi(?:BootStrapPhase|InstallPhase|SystemInstallPackages|SystemUpdate|PackagesDeletePhase)Failed\b/;
+/** A package manager that kiwi does not watch line by line. */
+const MANAGER_ERROR = /^KiwiCommandError: (?:dnf|microdnf|zypper|rpm|apt-get|pacman): /;
 
 /** The line in which apt or debootstrap says what is wrong. */
 const PACKAGE_FAULT = /(?:^|\s)(E: .*)$/;
+
+/** The line in which zypper, dnf or rpm does. */
+const RPM_FAULT =
+  /(?:^|\s)((?:No provider of '|No match for argument: |Unable to find a match: |nothing provides |error: (?!Failed dependencies)).*)$/;
 
 /** What debootstrap, apt, dnf and zypper say when a package source does not give what it should. */
 const FETCH_FAULT =
@@ -165,7 +175,8 @@ function codeOf(reason: string, fetchFault: string | undefined): BuildFailureCod
   if (INVALID.test(reason)) return 'recipe.invalid';
   if (/^KiwiScriptFailed\b/.test(reason)) return 'build.script_failed';
   if (/^KiwiUriOpenError\b/.test(reason)) return 'repository.unreachable';
-  return PHASE_ERROR.test(reason) && fetchFault !== undefined ? 'repository.unreachable' : 'build.failed';
+  const fetched = PHASE_ERROR.test(reason) || MANAGER_ERROR.test(reason);
+  return fetched && fetchFault !== undefined ? 'repository.unreachable' : 'build.failed';
 }
 
 function joined(headline: string, detail: string): string {

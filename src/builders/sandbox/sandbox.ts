@@ -120,6 +120,14 @@ const ETC: Readonly<Record<string, string>> = {
   hosts: '127.0.0.1 localhost build\n::1 localhost build\n',
 };
 
+/**
+ * A new root has these of the sandbox mounted, and rpm, which may not give them the owners that their package says, passes
+ * them over then.
+ *
+ * @see rpm, macro `_netsharedpath`
+ */
+const RPM_MACROS = '%_netsharedpath /dev:/proc:/sys\n';
+
 /** Of the host's own /etc: links to programs, and the certificates that https mirrors need. */
 const HOST_ETC = ['/etc/alternatives', '/etc/ssl/certs', '/etc/ssl/openssl.cnf'];
 
@@ -143,7 +151,11 @@ export class Sandbox {
     network: SandboxNetwork = 'private',
     authorities: readonly string[] = [],
   ): Promise<Sandbox> {
-    const files: Record<string, string> = { ...ETC, 'resolv.conf': `nameserver ${RESOLVER}\n` };
+    const files: Record<string, string> = {
+      ...ETC,
+      'resolv.conf': `nameserver ${RESOLVER}\n`,
+      'rpm-macros': RPM_MACROS,
+    };
     if (network === 'shared') {
       for (const name of ['hosts', 'resolv.conf']) {
         files[name] = await readFile(join('/etc', name), 'utf8').catch(() => files[name]!);
@@ -218,6 +230,7 @@ export class Sandbox {
     for (const name of [...Object.keys(ETC), ...(run.network ? ['resolv.conf'] : [])]) {
       binds.push({ name: `etc-${name}`, source: join(this.folder.etc(), name), target: `/etc/${name}` });
     }
+    binds.push({ name: 'rpm-macros', source: join(this.folder.etc(), 'rpm-macros'), target: '/etc/rpm/macros' });
     if (this.authorities)
       binds.push({ name: 'trusted', source: join(this.folder.etc(), 'trusted.crt'), target: TRUSTED });
     if (READ_ARCHIVE.has(step) && existsSync(this.folder.archive()))

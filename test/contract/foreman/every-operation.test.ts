@@ -94,7 +94,7 @@ function walksOf({ path, by, wanted }: (typeof KINDS)[number]): Record<string, W
       ...change,
       body: undefined,
       malformed: CONTEXT,
-      conflicting: { status: 422, first: (id) => uses[path]!(id!) },
+      conflicting: { status: 422, first: (id) => uses[path]!(id) },
     },
   };
 }

@@ -45,7 +45,7 @@ const WALKS: Readonly<Record<string, Walk>> = {
     success: 204,
     reader: 403,
     malformed: MALFORMED,
-    conflicting: { status: 409, first: (id) => used(id!) },
+    conflicting: { status: 409, first: (id) => used(id) },
   },
   [`GET ${BASE}/{imageId}/metadata`]: { of: image, success: 200, reader: 200, malformed: MALFORMED },
   [`POST ${BASE}/{imageId}/metadata`]: {

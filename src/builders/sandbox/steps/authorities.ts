@@ -24,11 +24,12 @@ def anchoring(authorities, folders):
 
 
 def package_manager():
+    """What the recipe names; kiwi takes dnf where it names none."""
     try:
         found = xml.etree.ElementTree.parse(RECIPE + '/config.xml').getroot().find('.//packagemanager')
     except (xml.etree.ElementTree.ParseError, ValueError, LookupError):
         return ''
-    return (found.text or '').strip() if found is not None else ''
+    return (found.text or '').strip() if found is not None else 'dnf'
 
 
 def trust_in_build(order):

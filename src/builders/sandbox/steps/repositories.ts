@@ -64,11 +64,26 @@ def wait_for_repositories(order):
                   % (shown(first), order['giveUpSeconds'], shown(why[first])))
 
 
+# Programs by which kiwi makes a root, and the Debian packages that bring them.
+PACKAGE_MANAGERS = {'apt': ('debootstrap', 'debootstrap'), 'zypper': ('zypper', 'zypper'), 'dnf': ('dnf', 'dnf'),
+                    'microdnf': ('microdnf', None), 'pacman': ('pacman', 'pacman-package-manager')}
+
+
+def require_package_manager(name):
+    program, package = PACKAGE_MANAGERS.get(name, (None, None))
+    if program is None or shutil.which(program):
+        return
+    raise Problem('builder.unavailable', 'The recipe is built with %s, which this worker does not have%s'
+                  % (name, ' (Debian package %s)' % package if package else ''))
+
+
 def prepare(order):
     unpack(order)
     render(order)
     trust_in_build(order)
     if order['recipeType'] == 'packer':
         return {'template': packer_template()}
-    return repositories()
+    found = repositories()
+    require_package_manager(package_manager())
+    return {**found, 'packageManager': package_manager()}
 `;
