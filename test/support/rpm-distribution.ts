@@ -34,7 +34,7 @@ const SPECS: Readonly<Record<string, string>> = {
   'tiny-base': `Summary: Busybox as a system
 %install
 cd %{buildroot}
-mkdir -p usr/bin usr/sbin usr/lib usr/lib64 etc boot dev proc sys tmp var/tmp root usr/share/pki/trust/anchors
+mkdir -p usr/bin usr/sbin usr/lib usr/lib64 etc/rpm boot dev proc sys tmp var/tmp root usr/share/pki/trust/anchors
 for name in bin sbin lib lib64; do ln -s usr/$name $name; done
 ${TAKE}
 for program in busybox bash; do take $program; done
@@ -59,6 +59,14 @@ for program in zypper rpm rpmdb rpmkeys rpmdb2solv repo2solv; do take $program; 
 cp -r /usr/lib/rpm usr/lib/
 %files
 /usr/*
+`,
+  // As the packages of real distributions that bring the folders of the kernel.
+  'tiny-kernel-folders': `Summary: Folders to mount on
+%install
+mkdir -p %{buildroot}/proc %{buildroot}/sys %{buildroot}/etc
+echo there > %{buildroot}/etc/folders
+%files
+/*
 `,
   'tiny-more': `Summary: More than the least
 %install

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
 import { BUILD_PROGRAMS } from '../../support/recipes.js';
-import { fileIn } from '../../support/root-filesystem.js';
+import { fileIn, namesIn } from '../../support/root-filesystem.js';
 import { RPM_PROGRAMS, type RpmPackages, rpmRecipe, rpmRepository } from '../../support/rpm-distribution.js';
 
 const run = promisify(execFile);
@@ -51,6 +51,28 @@ describeWith([...BUILD_PROGRAMS, ...RPM_PROGRAMS, 'openssl'], 'Recipes of distri
     expect(await fileIn(rootfs, 'etc/ca-bundle.pem')).toBe(authority);
     expect((await contentOf(result, 'kernel')).toString()).toBe('a kernel\n');
     expect(await workFolders(world.buildsDir)).toEqual([]);
+  });
+
+  it('are customized by package managers of their own, of which nothing stays', async () => {
+    const built = build('zypper', { bootstrap: ['tiny-base'], image: ['tiny-more'] });
+    const source = await contentOf(await built.done, 'rootfs');
+    const install = 'zypper --non-interactive --no-gpg-checks --plus-repo dir:///repo install tiny-kernel-folders';
+
+    const { done } = start(
+      world.builder,
+      anOrder({
+        jobType: 'customize',
+        recipeType: null,
+        scripts: { updateOsPackages: false, items: [{ name: 'script 1', text: install }] },
+      }),
+      source,
+    );
+
+    const result = await done;
+
+    const rootfs = await contentOf(result, 'rootfs');
+    expect(await fileIn(rootfs, 'etc/folders')).toBe('there\n');
+    expect(await namesIn(rootfs)).not.toContain('/etc/rpm/macros.kiln');
   });
 
   it.each([

@@ -2,6 +2,8 @@
 export const CUSTOMIZING = String.raw`
 KEPT = '/job/kept'
 FLAGS = ('failed', 'complete')
+# What an image is lent while somebody is in it: how names are looked up, and what rpm passes over.
+LENT = (('/etc/resolv.conf', '/etc/resolv.conf'), ('/etc/rpm/macros', '/etc/rpm/macros.kiln'))
 
 
 def unpack_image(order):
@@ -48,49 +50,56 @@ def mount_points(order):
     return [(('/' + name), mount_point(name)) for name in names]
 
 
-def put_resolver():
-    """The image's own file is kept until the end, also where it is a link."""
-    if not os.path.exists('/etc/resolv.conf') or os.path.lexists(KEPT + '/resolver'):
+def lend(source, target):
+    """Gives the image a file of the sandbox until the end. Its own is kept, also where it is a link."""
+    folder, name = os.path.split(target)
+    if not os.path.exists(source) or os.path.lexists(KEPT + '/lent-' + name):
         return
-    with open('/etc/resolv.conf') as file:
+    with open(source) as file:
         text = file.read()
     kept = os.open(KEPT, os.O_RDONLY | os.O_DIRECTORY)
 
     def put():
-        if not os.path.isdir('/etc'):
+        if not os.path.isdir(folder):
             return {}
-        if os.path.lexists('/etc/resolv.conf'):
-            os.rename('/etc/resolv.conf', 'resolv.conf', dst_dir_fd=kept)
-        with open('/etc/resolv.conf', 'x') as file:
+        if os.path.lexists(target):
+            os.rename(target, name, dst_dir_fd=kept)
+        with open(target, 'x') as file:
             file.write(text)
         return {'put': True}
 
     if in_root(put).get('put'):
-        open(KEPT + '/resolver', 'x').close()
+        open(KEPT + '/lent-' + name, 'x').close()
     os.close(kept)
 
 
-def take_resolver():
-    if not os.path.lexists(KEPT + '/resolver'):
+def lend_all():
+    for source, target in LENT:
+        lend(source, target)
+
+
+def take_back(target):
+    name = os.path.basename(target)
+    if not os.path.lexists(KEPT + '/lent-' + name):
         return
     kept = os.open(KEPT, os.O_RDONLY | os.O_DIRECTORY)
-    had = os.path.lexists(KEPT + '/resolv.conf')
+    had = os.path.lexists(KEPT + '/' + name)
 
     def take():
-        if os.path.lexists('/etc/resolv.conf'):
-            os.unlink('/etc/resolv.conf')
+        if os.path.lexists(target):
+            os.unlink(target)
         if had:
-            os.rename('resolv.conf', '/etc/resolv.conf', src_dir_fd=kept)
+            os.rename(name, target, src_dir_fd=kept)
         return {}
 
     in_root(take)
     os.close(kept)
-    os.unlink(KEPT + '/resolver')
+    os.unlink(KEPT + '/lent-' + name)
 
 
 def script(order):
     """Runs one script in the image root. It is never a file of the image, so none of it can stay there."""
-    put_resolver()
+    lend_all()
     points = mount_points(order)
     text = os.memfd_create('script')
     with open(text, 'wb', closefd=False) as file:
@@ -124,7 +133,8 @@ def tidy(order):
     """After the last process of the shell or the scripts is gone: takes away what was only there for them."""
     if not os.path.isdir(KEPT):
         return {}
-    take_resolver()
+    for _, target in LENT:
+        take_back(target)
     for name in FLAGS:
         in_root(lambda: {'removed': remove('/tmp/' + name)})
     for name in os.listdir(KEPT):

@@ -78,7 +78,7 @@ def shell(order):
     jail, place = order['jail'], '/run/jail' if order['jail'] else '/mnt/image/' + order['place']
     for folder in (ROOT, KEPT):
         os.makedirs(folder, exist_ok=True)
-    put_resolver()
+    lend_all()
     points = mount_points(order) if jail or order['mounts'] else []
     shell_path = login_shell(jail)
     if jail:
