@@ -22,6 +22,7 @@ import { CreateProvisioning1796300001000 } from './1796300001000-create-provisio
 import { AddJobShells1796500000000 } from './1796500000000-add-job-shells.js';
 import { CreateRemoteNodes1796600000000 } from './1796600000000-create-remote-nodes.js';
 import { AddBuilderCredentials1796700000000 } from './1796700000000-add-builder-credentials.js';
+import { TimeLogChunks1796840000000 } from './1796840000000-time-log-chunks.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -49,4 +50,5 @@ export const MIGRATIONS = [
   AddJobShells1796500000000,
   CreateRemoteNodes1796600000000,
   AddBuilderCredentials1796700000000,
+  TimeLogChunks1796840000000,
 ];

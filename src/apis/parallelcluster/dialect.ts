@@ -5,8 +5,10 @@ import { pathOf } from '../shared/wire-exception.filter.js';
 export const MOUNT = '/parallelcluster';
 /** Where it speaks as it did before the reference's first release. */
 export const PREVIEW_MOUNT = `${MOUNT}/preview`;
-/** Both bases of every path of the API. */
-export const BASES = [`${MOUNT}/v3/images`, `${PREVIEW_MOUNT}/v3/images`];
+/** What all paths of images begin with since the release. */
+export const RELEASED_BASE = `${MOUNT}/v3/images`;
+/** Both bases of what the preview had as well. */
+export const BASES = [RELEASED_BASE, `${PREVIEW_MOUNT}/v3/images`];
 
 /** How the reference speaks since its release, and how it spoke in the preview before. */
 export type Dialect = 'released' | 'preview';

@@ -5,6 +5,7 @@ import { ImagesModule } from '../../modules/images/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { ConfigurationAddress } from './images/configuration-address.js';
 import { ParallelClusterImagesController } from './images/images.controller.js';
+import { ParallelClusterImageLogsController } from './logs/image-logs.controller.js';
 import { ParallelClusterOfficialImagesController } from './official/official-images.controller.js';
 import { ParallelClusterFace } from './parallelcluster.face.js';
 import { ParallelClusterFallbackController } from './parallelcluster.fallback.controller.js';
@@ -15,6 +16,7 @@ import { ParallelClusterGuard } from './parallelcluster.guard.js';
   imports: [IdentityModule, ImagesModule, CustomImagesModule],
   controllers: [
     ParallelClusterImagesController,
+    ParallelClusterImageLogsController,
     ParallelClusterOfficialImagesController,
     ParallelClusterFallbackController,
   ],

@@ -10,6 +10,19 @@ export class CustomImageNotFoundError extends NotFoundError {
   }
 }
 
+/** A build has no log (of that name). */
+export class CustomImageLogNotFoundError extends NotFoundError {
+  override readonly code = 'custom_images.log_not_found';
+  constructor(name: string, logName?: string) {
+    super(
+      logName === undefined
+        ? `The build of image ${name} has logged nothing so far, or its log is gone`
+        : `The build of image ${name} has no log stream '${logName.slice(0, 200)}'`,
+      { name, logName },
+    );
+  }
+}
+
 /** The name stands for another build or image of the project. */
 export class CustomImageExistsError extends ConflictError {
   override readonly code = 'custom_images.exists';

@@ -6,6 +6,7 @@ import { ImagesModule } from '../images/index.js';
 import { JobsModule } from '../jobs/index.js';
 import { TenancyModule } from '../tenancy/index.js';
 import { CustomImageBuildsService } from './custom-image-builds.service.js';
+import { CustomImageLogsService } from './custom-image-logs.service.js';
 import { CustomImageRemovalService } from './custom-image-removal.service.js';
 import { CustomImage } from './custom-image.entity.js';
 import { CustomImagesRepository } from './custom-images.repository.js';
@@ -28,12 +29,13 @@ import { Regions } from './regions.js';
     CustomImagesRepository,
     CustomImagesService,
     CustomImageBuildsService,
+    CustomImageLogsService,
     CustomImageRemovalService,
     ConfigurationValidators,
     ParentImages,
     PageTokens,
     Regions,
   ],
-  exports: [CustomImagesService, CustomImageBuildsService, CustomImageRemovalService, Regions],
+  exports: [CustomImagesService, CustomImageBuildsService, CustomImageLogsService, CustomImageRemovalService, Regions],
 })
 export class CustomImagesModule {}

@@ -3,6 +3,7 @@ export { CustomImage, type Tag } from './custom-image.entity.js';
 export type { CustomImageState } from './custom-image-state.js';
 export * from './custom-images.errors.js';
 export { CustomImageBuildsService } from './custom-image-builds.service.js';
+export { type CustomImageLog, CustomImageLogsService } from './custom-image-logs.service.js';
 export { CustomImageRemovalService } from './custom-image-removal.service.js';
 export { CustomImagesModule } from './custom-images.module.js';
 export { CustomImagesService } from './custom-images.service.js';

@@ -16,7 +16,8 @@ export {
 } from './imports/imports.types.js';
 export { TASK_RETENTION_MS, TasksService } from './imports/tasks.service.js';
 export { type Ending, JobEndings } from './job-endings.js';
-export { JobLogsService, type LogEvent } from './job-logs.service.js';
+export type { LogExtent, LogRange } from './job-logs.repository.js';
+export { JobLogsService, type LogEvent, type LogLine } from './job-logs.service.js';
 export { BUILDS_QUEUE, CUSTOMIZE_QUEUE, JobQueue, TRANSFERS_QUEUE } from './job-queue.js';
 export {
   type ActivePhase,

@@ -2,11 +2,37 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import { LeaseLostError } from './jobs.errors.js';
 
+/** Chunks of job $1 that hold lines behind line $2. */
+const BEHIND = `first_line > coalesce(
+  (SELECT max(first_line) FROM job_log_chunks
+   WHERE job_id = $1 AND first_line <= $2 AND first_line + line_count <= $2 + 1), 0)`;
+
 /** Some lines of a log, each ended by a line feed. Lines count from 1. */
 export interface LogChunk {
   readonly firstLine: number;
   readonly lineCount: number;
   readonly text: string;
+}
+
+/** What is read of a log by its ends and times. */
+export interface LogRange {
+  /** Lines behind this one, the first of them first; or before this one, the last of them first. */
+  readonly place: { readonly after: number } | { readonly before: number };
+  /** When the chunk was written: not before, and before. */
+  readonly since: Date | null;
+  readonly until: Date | null;
+}
+
+/** A chunk, and when it was written. */
+export interface TimedLogChunk extends LogChunk {
+  readonly writtenAt: Date;
+}
+
+/** How much there is of a log. */
+export interface LogExtent {
+  readonly lines: number;
+  readonly firstWrittenAt: Date;
+  readonly lastWrittenAt: Date;
 }
 
 /** Every statement on `job_log_chunks`. */
@@ -18,13 +44,37 @@ export class JobLogsRepository {
   read(jobId: string, afterLine: number, limit: number): Promise<LogChunk[]> {
     return this.database.query<LogChunk>(
       `SELECT first_line AS "firstLine", line_count AS "lineCount", text FROM job_log_chunks
-       WHERE job_id = $1 AND first_line > coalesce(
-         (SELECT max(first_line) FROM job_log_chunks
-          WHERE job_id = $1 AND first_line <= $2 AND first_line + line_count <= $2 + 1), 0)
+       WHERE job_id = $1 AND ${BEHIND}
        ORDER BY first_line LIMIT $3`,
       [jobId, afterLine, limit],
       'job-logs-read',
     );
+  }
+
+  /** Chunks with lines of a range, those nearest to its place first. The nearest may reach beyond it. */
+  readRange(jobId: string, { place, since, until }: LogRange, limit: number): Promise<TimedLogChunk[]> {
+    const forward = 'after' in place;
+    return this.database.query<TimedLogChunk>(
+      `SELECT first_line AS "firstLine", line_count AS "lineCount", text, written_at AS "writtenAt" FROM job_log_chunks
+       WHERE job_id = $1 AND ${forward ? BEHIND : 'first_line < $2'}
+         AND written_at >= coalesce($3, '-infinity'::timestamptz) AND written_at < coalesce($4, 'infinity'::timestamptz)
+       ORDER BY first_line ${forward ? 'ASC' : 'DESC'} LIMIT $5`,
+      [jobId, forward ? place.after : place.before, since, until, limit],
+      forward ? 'job-logs-read-forward' : 'job-logs-read-backward',
+    );
+  }
+
+  /** The last line's number, and when the first and the last chunk were written; null: there is none. */
+  async span(jobId: string): Promise<LogExtent | null> {
+    const [found] = await this.database.query<LogExtent>(
+      `SELECT first.written_at AS "firstWrittenAt", last.written_at AS "lastWrittenAt",
+         last.first_line + last.line_count - 1 AS lines
+       FROM (SELECT written_at FROM job_log_chunks WHERE job_id = $1 ORDER BY first_line LIMIT 1) first,
+         (SELECT first_line, line_count, written_at FROM job_log_chunks WHERE job_id = $1
+          ORDER BY first_line DESC LIMIT 1) last`,
+      [jobId],
+    );
+    return found ?? null;
   }
 
   /** How much there is so far: the last line's number, and the bytes. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import type { Actor } from '../tenancy/index.js';
-import { JobLogsRepository } from './job-logs.repository.js';
+import { JobLogsRepository, type LogExtent, type LogRange } from './job-logs.repository.js';
 import { type FinalStatus, hasEnded, type JobState } from './job-state.js';
 import { TooManyFollowersError } from './jobs.errors.js';
 import { JobsService } from './jobs.service.js';
@@ -12,8 +12,17 @@ export type LogEvent =
   | { readonly kind: 'idle' }
   | { readonly kind: 'end'; readonly status: FinalStatus; readonly state: JobState };
 
+/** A line, and when it came. */
+export interface LogLine {
+  readonly number: number;
+  readonly text: string;
+  readonly writtenAt: Date;
+}
+
 /** Chunks read at a time. Each has 64 KiB at most. */
 const CHUNKS = 32;
+/** Of these a page has 1 MiB at most. */
+const PAGE_CHUNKS = 16;
 const POLL_MS = 500;
 /** Each costs two short queries a poll. */
 const MOST_FOLLOWERS = 200;
@@ -36,6 +45,35 @@ export class JobLogsService implements BeforeApplicationShutdown {
   async read(actor: Actor, face: string, jobId: string): Promise<AsyncGenerator<string>> {
     const job = await this.jobs.get(actor, face, jobId);
     return this.pieces(job.id);
+  }
+
+  /**
+   * Some lines of a log in order: those nearest to the place of the range, 1 MiB at most.
+   *
+   * @param limit how many lines at most
+   * @throws JobNotFoundError
+   */
+  async page(actor: Actor, face: string, jobId: string, range: LogRange, limit: number): Promise<LogLine[]> {
+    const job = await this.jobs.get(actor, face, jobId);
+    const { place } = range;
+    const chunks = await this.logs.readRange(job.id, range, PAGE_CHUNKS);
+    const lines = chunks
+      .sort((one, other) => one.firstLine - other.firstLine)
+      .flatMap((chunk) =>
+        textsOf(chunk).map((text, index) => ({ number: chunk.firstLine + index, text, writtenAt: chunk.writtenAt })),
+      );
+    return 'after' in place
+      ? lines.filter(({ number }) => number > place.after).slice(0, limit)
+      : lines.filter(({ number }) => number < place.before).slice(-limit);
+  }
+
+  /**
+   * How much there is of a log; null: nothing was written, or it was discarded.
+   * @throws JobNotFoundError
+   */
+  async extent(actor: Actor, face: string, jobId: string): Promise<LogExtent | null> {
+    const job = await this.jobs.get(actor, face, jobId);
+    return this.logs.span(job.id);
   }
 
   /**
@@ -91,7 +129,7 @@ export class JobLogsService implements BeforeApplicationShutdown {
         if (!job) return;
         const chunks = await this.logs.read(jobId, afterLine, CHUNKS);
         for (const chunk of chunks) {
-          for (const [index, text] of chunk.text.slice(0, -1).split('\n').entries()) {
+          for (const [index, text] of textsOf(chunk).entries()) {
             const number = chunk.firstLine + index;
             if (number <= afterLine) continue;
             yield { kind: 'line', number, text };
@@ -107,4 +145,8 @@ export class JobLogsService implements BeforeApplicationShutdown {
       this.followers -= 1;
     }
   }
+}
+
+function textsOf({ text }: { readonly text: string }): string[] {
+  return text.slice(0, -1).split('\n');
 }

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { aborted, jobsApp } from '../../integration/jobs/jobs-app.js';
+import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith, findPythonWith } from '../../support/programs.js';
-import { ImsClient } from '../../contract/ims/wire.js';
-import { HOST, keyOf, SIGNING_BOOTSTRAP } from '../../contract/parallelcluster/wire.js';
+import { aParent, HOST, keyOf, SIGNING_BOOTSTRAP } from '../../contract/parallelcluster/wire.js';
 import { program } from '../glance/programs.js';
 
 const PATIENCE_MS = 300_000;
@@ -66,6 +66,18 @@ tell('wrong secret', lambda: api.list_official_images())
 print(json.dumps(out, default=str))
 `;
 
+const LOGS = `${PROLOGUE}
+from pcluster_client.api import image_logs_api
+logs = image_logs_api.ImageLogsApi(api.api_client)
+tell('streams', lambda: logs.list_image_log_streams('genomics-node'))
+name = out['streams']['log_streams'][0]['log_stream_name']
+tell('head', lambda: logs.get_image_log_events('genomics-node', name, start_from_head=True, limit=2))
+tell('more', lambda: logs.get_image_log_events('genomics-node', name, next_token=out['head']['next_token']))
+tell('none', lambda: logs.get_image_log_events('genomics-node', 'other/1'))
+tell('events', lambda: logs.get_image_stack_events('genomics-node', region='us-east-1'))
+print(json.dumps(out, default=str))
+`;
+
 const PREVIEW = `${PROLOGUE}
 import base64
 from pcluster_client.model.build_image_request_content import BuildImageRequestContent
@@ -99,13 +111,7 @@ describeWith(missing, 'pcluster_client', () => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'kiln-pcluster-'));
     kiln = await startKiln({ env: { KILN_ROLE: 'api' }, bootstrap: SIGNING_BOOTSTRAP });
-    const [ims, token, name] = [new ImsClient(kiln), await kiln.token('alice'), randomUUID()];
-    const path = await ims.upload('boot-images', `${name}/rootfs`, 'a root file system', token);
-    const type = 'application/vnd.cray.image.rootfs.squashfs';
-    const manifest = JSON.stringify({ version: '1.0', artifacts: [{ link: { path, etag: '', type: 's3' }, type }] });
-    const link = { path: await ims.upload('boot-images', `${name}/manifest`, manifest, token), etag: '', type: 's3' };
-    const { id } = (await ims.post('/v3/images', { name: 'parent', link }, token)).body;
-    const parent = `ami-${id.replaceAll('-', '').slice(0, 17)}`;
+    const parent = await aParent(kiln, 'alice');
     configuration = `Build:\n  InstanceType: m6i.large\n  ParentImage: ${parent}\n  SubnetId: subnet-12345678\n`;
   }, PATIENCE_MS);
 
@@ -160,6 +166,39 @@ describeWith(missing, 'pcluster_client', () => {
         'wrong official': ['ApiException', 400, message(`'plan 9'`)],
         'wrong secret': ['UnauthorizedException', 401, message('signature')],
       });
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'of a release reads the log and the events of a build',
+    async () => {
+      const worker = await jobsApp(kiln.databaseUrl, kiln.dataDir, {
+        working: true,
+        script: async ({ report, signal }) => {
+          await report.phase('building');
+          report.log('first\nsecond\nthird\n');
+          return aborted(signal);
+        },
+      });
+      try {
+        const path = '/parallelcluster/v3/images/custom/genomics-node/logstreams';
+        const headers = { 'x-auth-token': await kiln.token('alice') };
+        await eventually(async () => (await fetch(`${kiln.url}${path}`, { headers })).status === 200);
+
+        const out = await tell(LOGS, FOLDERS.released, '');
+
+        const said = (...texts: string[]) => texts.map((message) => expect.objectContaining({ message }));
+        expect(out).toMatchObject({
+          streams: { log_streams: [{ upload_sequence_token: '3' }] },
+          head: { events: said('first', 'second') },
+          more: { events: said('third') },
+          none: ['NotFoundException', 404, { message: expect.stringContaining('other/1') }],
+          events: { events: [{ stack_name: 'genomics-node', resource_status: 'CREATE_IN_PROGRESS' }] },
+        });
+      } finally {
+        await worker.app.close();
+      }
     },
     PATIENCE_MS,
   );

@@ -43,6 +43,7 @@ const building = async () => {
   return [wanted.imageId];
 };
 
+const RELEASED = '/parallelcluster/v3/images';
 const REGION = { status: 400, query: '?region=mars' };
 
 const walksAt = (base: string, body: (name?: string) => object): Record<string, Walk> => ({
@@ -72,6 +73,19 @@ const walksAt = (base: string, body: (name?: string) => object): Record<string, 
   },
 });
 
+/** What the preview did not have. */
+const LOGS: Record<string, Walk> = {
+  // The build waits, so that there is no log yet.
+  [`GET ${RELEASED}/custom/{imageId}/logstreams`]: { of: building, success: 404, reader: 404, malformed: REGION },
+  [`GET ${RELEASED}/custom/{imageId}/logstreams/{logStreamName}`]: {
+    of: async () => [...(await building()), '3.12.0/1'],
+    success: 200,
+    reader: 200,
+    malformed: { status: 400, query: '?limit=0' },
+  },
+  [`GET ${RELEASED}/custom/{imageId}/stackevents`]: { of: building, success: 200, reader: 200, malformed: REGION },
+};
+
 describe('the operations of images of ParallelCluster', () =>
   walkOperations(
     () => kiln,
@@ -83,7 +97,8 @@ describe('the operations of images of ParallelCluster', () =>
       return ask(kiln, method, asked, { headers, body });
     },
     {
-      ...walksAt('/parallelcluster/v3/images', released),
+      ...walksAt(RELEASED, released),
+      ...LOGS,
       ...walksAt('/parallelcluster/preview/v3/images', inPreview),
     },
     'none-such',

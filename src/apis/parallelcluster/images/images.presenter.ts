@@ -16,7 +16,8 @@ const SYSTEM_TAG = 'parallelcluster:';
 /** What is said where a configuration can be read that cannot be read now. */
 const NOT_AVAILABLE = 'NOT_AVAILABLE';
 
-const STACK_STATUS = {
+/** What became of the stack that a build would have. */
+export const STACK_STATUS = {
   building: 'CREATE_IN_PROGRESS',
   complete: 'CREATE_COMPLETE',
   failed: 'CREATE_FAILED',
@@ -110,7 +111,7 @@ function presentStack(record: CustomImage) {
   return {
     ...presentBasics(record),
     cloudformationStackStatus: STACK_STATUS[record.state],
-    cloudformationStackArn: arn(record, 'cloudformation', `stack/${record.name}/${record.jobId}`),
+    cloudformationStackArn: stackArn(record),
   };
 }
 
@@ -175,7 +176,11 @@ function presentTag({ key, value }: Tag) {
   return { key, value };
 }
 
-function logsArn(record: CustomImage): string {
+export function stackArn(record: CustomImage): string {
+  return arn(record, 'cloudformation', `stack/${record.name}/${record.jobId}`);
+}
+
+export function logsArn(record: CustomImage): string {
   return arn(record, 'logs', `log-group:/aws/imagebuilder/${CUSTOM_IMAGES_FACE}-${record.name}`);
 }
 
