@@ -12,7 +12,9 @@ import { eventually } from '../support/eventually.js';
 import { ImsUser } from '../support/ims.js';
 import { type RunningKiln, startKiln } from '../support/kiln.js';
 import { type TestCluster, testCluster } from '../support/kubernetes.js';
+import { describeWith } from '../support/programs.js';
 import { diskRecipe, offlineRepository, offlineTemplate, recipeArchive } from '../support/recipes.js';
+import { RPM_PROGRAMS, rpmRecipe, rpmRepository } from '../support/rpm-distribution.js';
 import { SshUser } from '../support/ssh.js';
 
 const run = promisify(execFile);
@@ -102,6 +104,31 @@ suite(`builds in a real cluster${KUBECONFIG ? '' : ' [needs KILN_TEST_KUBECONFIG
     },
     16 * MINUTES,
   );
+
+  describeWith(RPM_PROGRAMS, 'with packages of rpm', () => {
+    it(
+      'makes an image of a KIWI recipe in a pod',
+      async () => {
+        const repository = await rpmRepository();
+        const { server, address } = await serve(repository, await addressTowards(KUBECONFIG!));
+        try {
+          const packages = { bootstrap: ['tiny-base'], image: ['tiny-more'], source: address };
+          const { id: rpmId } = await ims.recipe('rpm', 'kiwi-ng', rpmRecipe('zypper', packages));
+
+          const id = await job({ job_type: 'create', artifact_id: rpmId });
+          const { resultant_image_id: made } = await ims.reached(id, ['success'], 5 * MINUTES);
+
+          expect(await listing(made!, 'etc')).toContain('etc/more');
+          await eventually(nothingIsLeft, MINUTES);
+        } finally {
+          server.closeAllConnections();
+          server.close();
+          await rm(repository, { recursive: true });
+        }
+      },
+      8 * MINUTES,
+    );
+  });
 
   it(
     'makes a disk of a Packer recipe in a pod',

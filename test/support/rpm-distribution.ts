@@ -104,10 +104,15 @@ export interface RpmPackages {
   readonly bootstrap: readonly string[];
   /** From within the new root. */
   readonly image?: readonly string[];
+  /** Where they come from; by default the folder of `KILN_BUILD_REPOS`. */
+  readonly source?: string;
 }
 
 /** The archive of a recipe of that distribution. */
-export function rpmRecipe(packageManager: string, { bootstrap, image = [] }: RpmPackages): Buffer {
+export function rpmRecipe(
+  packageManager: string,
+  { bootstrap, image = [], source = 'dir:///repo' }: RpmPackages,
+): Buffer {
   const packages = (type: string, names: readonly string[]) =>
     `<packages type="${type}">${names.map((name) => `<package name="${name}"/>`).join('')}</packages>`;
   const description = `<?xml version="1.0" encoding="utf-8"?>
@@ -121,7 +126,7 @@ export function rpmRecipe(packageManager: string, { bootstrap, image = [] }: Rpm
         <rpm-check-signatures>false</rpm-check-signatures>
         <type image="tbz"/>
     </preferences>
-    <repository type="rpm-md" alias="tiny"><source path="dir:///repo"/></repository>
+    <repository type="rpm-md" alias="tiny"><source path="${source}"/></repository>
     ${packages('bootstrap', bootstrap)}${image.length > 0 ? packages('image', image) : ''}
 </image>`;
   return tar([
