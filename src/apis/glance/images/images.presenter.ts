@@ -12,9 +12,16 @@ export interface ShownPlaces {
 /** Custom properties stand beside the attributes. */
 type WireImage = ReturnType<typeof presentAttributes> & { readonly [name: string]: unknown };
 
-/** An image on the wire. The attributes come last, so that no property passes for one. */
+/** An image on the wire. No property passes for an attribute. */
 export function presentImage(image: Image, places: ShownPlaces = {}): WireImage {
-  return { ...image.properties, ...presentAttributes(image, places) };
+  // Added one by one: an object of two spreads is made thirty times as slowly, most of what a list costs.
+  const wire: { [name: string]: unknown } & ReturnType<typeof presentAttributes> = presentAttributes(image, places);
+  for (const [name, value] of Object.entries(image.properties)) {
+    if (Object.hasOwn(wire, name)) continue;
+    if (name === '__proto__') Object.defineProperty(wire, name, { value, enumerable: true });
+    else wire[name] = value;
+  }
+  return wire;
 }
 
 function presentAttributes(image: Image, places: ShownPlaces) {
