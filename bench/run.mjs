@@ -279,7 +279,7 @@ async function sqlFloor(kiln, statements) {
   const before = totalCpuMs(kiln.postmaster);
   const { stdout, stderr, status } = spawnSync(
     pgbench,
-    ['-n', '-f', file, '-T', String(options.seconds), '-c', '4', '-M', 'simple', kiln.databaseUrl],
+    ['-n', '-f', file, '-T', String(options.seconds), '-c', '4', '-M', 'prepared', kiln.databaseUrl],
     { encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(`pgbench failed: ${stderr}\n${script}`);

@@ -25,7 +25,7 @@ export interface Walk {
   readonly success: number;
   /** What bob of another project gets; by default that it is not there, where it is about something. */
   readonly stranger?: number;
-  /** What rita gets, who may only read; by default the same as who may where it reads. */
+  /** What rita gets, who may only read in the project. */
   readonly reader: number;
   /** For nothing in the place of each part of the path; by default that it is not there. */
   readonly missing?: readonly number[];

@@ -24,12 +24,12 @@ def anchoring(authorities, folders):
 
 
 def package_manager():
-    """What the recipe names; kiwi takes dnf where it names none."""
+    """The one that the recipe names; none where it names none, or is no XML."""
     try:
         found = xml.etree.ElementTree.parse(RECIPE + '/config.xml').getroot().find('.//packagemanager')
     except (xml.etree.ElementTree.ParseError, ValueError, LookupError):
         return ''
-    return (found.text or '').strip() if found is not None else 'dnf'
+    return (found.text or '').strip() if found is not None else ''
 
 
 def trust_in_build(order):
