@@ -10,6 +10,10 @@ const ATTEMPT_TIMEOUT_MS = 10_000;
 const TOTAL_TIMEOUT_MS = 30_000;
 /** The own token is renewed when less than this is left of it, or less than half of its life. */
 const RENEW_BEFORE_MS = 60_000;
+/** Keystone counts in seconds: tokens of the second or two after a user's older ones were revoked (as by a new password) count as revoked. */
+const REVOCATION_MS = 1_000;
+/** How often the own token may be refused, the remembered one included. */
+const REFUSALS = 4;
 
 /** A token's body as Keystone tells it, as far as Kiln reads it. */
 export interface KeystoneToken {
@@ -58,7 +62,7 @@ export class KeystoneClient {
    */
   async validate(token: string, allowExpired: boolean): Promise<KeystoneToken | null> {
     const deadline = AbortSignal.timeout(TOTAL_TIMEOUT_MS);
-    for (let again = false; ; again = true) {
+    for (let refusals = 1; ; refusals += 1) {
       const own = await this.ownToken(deadline);
       const reply = await this.ask(`/auth/tokens?nocatalog${allowExpired ? '&allow_expired=1' : ''}`, deadline, {
         headers: {
@@ -71,7 +75,8 @@ export class KeystoneClient {
       });
       if (reply.status === 200) return readToken(reply.text);
       if (reply.status === 404) return null;
-      if (reply.status !== 401 || again) throw this.unexpected('asking about a token', reply);
+      if (reply.status !== 401 || refusals === REFUSALS) throw this.unexpected('asking about a token', reply);
+      if (refusals > 1) await delay(REVOCATION_MS);
       await this.forget(own);
     }
   }
