@@ -134,8 +134,16 @@ describeWith(['qemu-img'], 'images that qemu-img makes', () => {
 
   async function made(format: string, options: string[], name = `made-${Math.random()}`): Promise<string> {
     const path = join(folder, name);
-    await run('qemu-img', ['convert', '-f', 'raw', '-O', format, ...options, raw(), path], { cwd: folder });
-    return path;
+    const convert = ['convert', '-f', 'raw', '-O', format, ...options, raw(), path];
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await run('qemu-img', convert, { cwd: folder });
+        return path;
+      } catch (error) {
+        // For encryption qemu-img times itself, which a busy machine does not always let it do.
+        if (tries === 5 || !String((error as Error).message).includes('accurate CPU usage')) throw error;
+      }
+    }
   }
 
   it.each<[string, string, string[]]>([
