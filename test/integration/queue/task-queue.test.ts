@@ -64,13 +64,13 @@ function behavesAsQueue(open: Open): void {
 
     await queue.add(name, 'a');
     await eventually(() => seen.length === 1);
-    // The task is gone a moment after its handler has returned.
+    // The task is gone a moment after its handler has returned. More than one of those that are added may be handled by then.
     await eventually(async () => {
       await queue.add(name, 'a');
-      return seen.length === 2;
+      return seen.length > 1;
     });
 
-    expect(seen).toEqual(['a', 'a']);
+    expect(new Set(seen)).toEqual(new Set(['a']));
   });
 
   it('keeps nothing of a task whose handler failed', async () => {
