@@ -31,6 +31,14 @@ const NO_MAP = { status: 400, body: { metadata: 'x' } };
 /** Names that begin so are Kiln's own. */
 const RESERVED = { status: 403, body: { metadata: { kiln_job_id: 'x' } } };
 const BASE = '/compute/v2.1/images';
+const WRITE: Walk = {
+  of: image,
+  body: () => ({ metadata: { kind: 'y' } }),
+  success: 200,
+  reader: 403,
+  malformed: NO_MAP,
+  conflicting: RESERVED,
+};
 const VERSIONS: Walk = { success: 200, reader: 200, malformed: { status: 404, query: '/x' } };
 
 const WALKS: Readonly<Record<string, Walk>> = {
@@ -48,22 +56,8 @@ const WALKS: Readonly<Record<string, Walk>> = {
     conflicting: { status: 409, first: (id) => used(id) },
   },
   [`GET ${BASE}/{imageId}/metadata`]: { of: image, success: 200, reader: 200, malformed: MALFORMED },
-  [`POST ${BASE}/{imageId}/metadata`]: {
-    of: image,
-    body: () => ({ metadata: { kind: 'y' } }),
-    success: 200,
-    reader: 403,
-    malformed: NO_MAP,
-    conflicting: RESERVED,
-  },
-  [`PUT ${BASE}/{imageId}/metadata`]: {
-    of: image,
-    body: () => ({ metadata: { kind: 'y' } }),
-    success: 200,
-    reader: 403,
-    malformed: NO_MAP,
-    conflicting: RESERVED,
-  },
+  [`POST ${BASE}/{imageId}/metadata`]: WRITE,
+  [`PUT ${BASE}/{imageId}/metadata`]: WRITE,
   [`GET ${BASE}/{imageId}/metadata/{key}`]: { of: entry, success: 200, reader: 200, malformed: MALFORMED },
   [`PUT ${BASE}/{imageId}/metadata/{key}`]: {
     of: entry,
