@@ -7,7 +7,8 @@ Usage: scripts/make-offline-repo.sh [--arch ARCH] DIR SUITE PACKAGE...
 
 Fills DIR with a small, unsigned Debian repository (dists/ and pool/): every required package of SUITE, apt, and the
 named packages with all they depend on, taken from the source of packages that this machine's own apt uses for SUITE.
-ARCH is Debian's name of an architecture (amd64, arm64), by default that of this machine. A recipe then names file://DIR, or file:///repo where Kiln runs with KILN_BUILD_REPOS=DIR, and builds without a network.
+ARCH is Debian's name of an architecture (amd64, arm64), by default that of this machine.
+A recipe then names file://DIR, or file:///repo where Kiln runs with KILN_BUILD_REPOS=DIR, and builds without a network.
 
 Needs apt and apt-utils; no root. Nothing of the machine's own package state is touched.
 TEXT

@@ -43,6 +43,7 @@ export class CustomImageLogsService {
   }
 }
 
+/** The log of a build: its name, how much there is of it, and whose it is. */
 export interface CustomImageLog extends CustomImageView {
   readonly name: string;
   readonly extent: LogExtent;

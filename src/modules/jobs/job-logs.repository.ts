@@ -51,15 +51,30 @@ export class JobLogsRepository {
     );
   }
 
-  /** Chunks with lines of a range, those nearest to its place first. The nearest may reach beyond it. */
-  readRange(jobId: string, { place, since, until }: LogRange, limit: number): Promise<TimedLogChunk[]> {
+  /**
+   * Chunks with lines of a range, those nearest to its place first. The nearest may reach beyond it.
+   *
+   * @param limit how many chunks at most
+   * @param limitBytes how much text at most
+   */
+  readRange(
+    jobId: string,
+    { place, since, until }: LogRange,
+    limit: number,
+    limitBytes: number,
+  ): Promise<TimedLogChunk[]> {
     const forward = 'after' in place;
+    const order = `first_line ${forward ? 'ASC' : 'DESC'}`;
     return this.database.query<TimedLogChunk>(
-      `SELECT first_line AS "firstLine", line_count AS "lineCount", text, written_at AS "writtenAt" FROM job_log_chunks
-       WHERE job_id = $1 AND ${forward ? BEHIND : 'first_line < $2'}
-         AND written_at >= coalesce($3, '-infinity'::timestamptz) AND written_at < coalesce($4, 'infinity'::timestamptz)
-       ORDER BY first_line ${forward ? 'ASC' : 'DESC'} LIMIT $5`,
-      [jobId, forward ? place.after : place.before, since, until, limit],
+      `SELECT "firstLine", "lineCount", text, "writtenAt" FROM (
+         SELECT first_line AS "firstLine", line_count AS "lineCount", text, written_at AS "writtenAt",
+           sum(octet_length(text)) OVER (ORDER BY ${order}) AS bytes
+         FROM job_log_chunks
+         WHERE job_id = $1 AND ${forward ? BEHIND : 'first_line < $2'}
+           AND written_at >= coalesce($3, '-infinity'::timestamptz) AND written_at < coalesce($4, 'infinity'::timestamptz)
+         ORDER BY ${order} LIMIT $5) AS nearest
+       WHERE bytes <= $6`,
+      [jobId, forward ? place.after : place.before, since, until, limit, limitBytes],
       forward ? 'job-logs-read-forward' : 'job-logs-read-backward',
     );
   }

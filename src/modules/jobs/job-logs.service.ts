@@ -21,8 +21,8 @@ export interface LogLine {
 
 /** Chunks read at a time. Each has 64 KiB at most. */
 const CHUNKS = 32;
-/** Of these a page has 1 MiB at most. */
-const PAGE_CHUNKS = 16;
+/** Text of a page, at most. */
+const PAGE_BYTES = 2 ** 20;
 const POLL_MS = 500;
 /** Each costs two short queries a poll. */
 const MOST_FOLLOWERS = 200;
@@ -56,7 +56,8 @@ export class JobLogsService implements BeforeApplicationShutdown {
   async page(actor: Actor, face: string, jobId: string, range: LogRange, limit: number): Promise<LogLine[]> {
     const job = await this.jobs.get(actor, face, jobId);
     const { place } = range;
-    const chunks = await this.logs.readRange(job.id, range, PAGE_CHUNKS);
+    // Each of them has a line that is asked for.
+    const chunks = await this.logs.readRange(job.id, range, limit, PAGE_BYTES);
     const lines = chunks
       .sort((one, other) => one.firstLine - other.firstLine)
       .flatMap((chunk) =>

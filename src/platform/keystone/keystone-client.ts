@@ -10,7 +10,10 @@ const ATTEMPT_TIMEOUT_MS = 10_000;
 const TOTAL_TIMEOUT_MS = 30_000;
 /** The own token is renewed when less than this is left of it, or less than half of its life. */
 const RENEW_BEFORE_MS = 60_000;
-/** Keystone counts in seconds: tokens of the second or two after a user's older ones were revoked (as by a new password) count as revoked. */
+/**
+ * Keystone counts in seconds: tokens of the second or two after a user's older ones were revoked (as by a new password)
+ * count as revoked.
+ */
 const REVOCATION_MS = 1_000;
 /** How often the own token may be refused, the remembered one included. */
 const REFUSALS = 4;

@@ -14,6 +14,8 @@ let kiln: RunningKiln;
 /** Says all lines, and fails when it is told to. */
 let worker: JobsApp;
 let fail: () => void;
+/** The log, asked for before there was any. */
+let early: Awaited<ReturnType<typeof eventsOf>>;
 let alice: Client;
 let bob: Client;
 let rita: Client;
@@ -25,6 +27,7 @@ beforeAll(async () => {
   const build = (imageId: string) => alice.build({ imageId, imageConfiguration: configurationOf(parent) });
   expect((await build('talking')).status).toBe(202);
   expect(await alice.get('/custom/talking/logstreams')).toMatchObject({ status: 404 });
+  early = await eventsOf('');
   const failing = new Promise<never>((_resolve, reject) => {
     fail = () => reject(new BuildFailedError('build.script_failed', 'Script 1 ended with 3'));
   });
@@ -96,6 +99,13 @@ describe('the log of a build', () => {
 
     expect(found).toEqual(LINES);
     expect(page.body.events).toEqual([]);
+  });
+
+  it('is followed from before its first line', async () => {
+    expect(early.body.events).toEqual([]);
+    for (const token of [early.body.nextToken, early.body.prevToken]) {
+      expect(messages(await eventsOf(`?nextToken=${encodeURIComponent(token)}`))).toEqual(LINES);
+    }
   });
 
   it('is read between two times', async () => {

@@ -17,7 +17,8 @@ export function presentStream({ record, name, extent }: CustomImageLog) {
 /** A page of a log. Both tokens are always there: whoever comes back with one that was told twice has seen all there is. */
 export function presentEvents(lines: readonly LogLine[], place: LogRange['place']) {
   const [first, last] = [lines[0]?.number, lines.at(-1)?.number];
-  const behind = last ?? ('after' in place ? place.after : place.before - 1);
+  // Where nothing is before the end, all that comes is behind the beginning.
+  const behind = last ?? ('after' in place ? place.after : 0);
   const before = first ?? ('after' in place ? place.after + 1 : place.before);
   return {
     events: lines.map(({ writtenAt, text }) => ({ timestamp: writtenAt.toISOString(), message: text })),

@@ -6,6 +6,8 @@ import { Query, quoted } from '../query.js';
 
 /** @see CloudWatch Logs, GetLogEvents */
 const MOST_EVENTS = 10_000;
+/** Behind the last line of any log. */
+const END = 10 ** 15 - 1;
 /** What a page says of the lines behind and before it. */
 const TOKEN = /^([fb])\/(\d{1,15})$/;
 
@@ -26,7 +28,7 @@ export function toLogQuery({ url }: Pick<FastifyRequest, 'url'>) {
 /** A token goes before the end that is named. */
 function readPlace(query: Query): LogRange['place'] {
   const [fromHead, token] = [query.boolean('startFromHead') ?? false, query.text('nextToken')];
-  if (token === undefined) return fromHead ? { after: 0 } : { before: Number.MAX_SAFE_INTEGER };
+  if (token === undefined) return fromHead ? { after: 0 } : { before: END };
   const [, way, line] = TOKEN.exec(token) ?? [];
   if (way === undefined) throw new BadInputError(`${quoted(token)} is no token of this log (nextToken)`);
   return way === 'f' ? { after: Number(line) } : { before: Number(line) };
