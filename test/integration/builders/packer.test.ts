@@ -202,9 +202,12 @@ function bootDisk(text: string): Buffer {
 
 const rawOf = (qcow2: Buffer) => withRaw(qcow2, (path) => readFile(path));
 
-/** A file of a disk that is one ext4 file system. */
+/** A file of a disk that is one ext4 file system; what debugfs says instead where it cannot be read. */
 const fileOf = (qcow2: Buffer, name: string) =>
-  withRaw(qcow2, async (path) => (await run(findProgram('debugfs')!, ['-R', `cat ${name}`, path])).stdout);
+  withRaw(qcow2, async (path) => {
+    const { stdout, stderr } = await run(findProgram('debugfs')!, ['-R', `cat ${name}`, path]);
+    return stdout || stderr;
+  });
 
 async function withRaw<T>(qcow2: Buffer, use: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'kiln-qcow2-'));
