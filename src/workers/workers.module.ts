@@ -15,7 +15,6 @@ import { KeysModule } from '../modules/keys/index.js';
 import { RecipesModule } from '../modules/recipes/index.js';
 import { EventDispatcher } from '../platform/events/event-dispatcher.js';
 import { Log } from '../platform/logging/log.js';
-import { AbandonedWritesSweep } from './abandoned-writes.sweep.js';
 import { JobsProcessor } from './jobs.processor.js';
 import { PurgeEventsSweep } from './events.sweep.js';
 import { BuildLeftoversSweep, ExpireTasksSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
@@ -37,7 +36,6 @@ const SWEEPS = [
   PurgeEventsSweep,
   StaleUploadsSweep,
   StoredFilesSweep,
-  AbandonedWritesSweep,
   PurgeImagesSweep,
   PurgeRecipesAndKeysSweep,
   ExpiredTokensSweep,

@@ -8,8 +8,8 @@ import { type DoomedFile, StoredFilesRepository } from './stored-files.repositor
 const BATCH = 50;
 /** Stores are asked for what they hold less often than the database, since some charge for it. */
 const STORES_EVERY_MS = 60_000;
-/** How far the clocks of a store and of the database may be apart. */
-const CLOCK_SKEW_MS = 60_000;
+/** How far the clocks of a store and of this process may be apart: S3 servers refuse whoever is further off. */
+const CLOCK_SKEW_MS = 900_000;
 
 /** Takes files away: first the row says so and the usage shrinks, then the bytes go, then the row. */
 @Injectable()
