@@ -28,7 +28,7 @@ describe('ask', () => {
   it('goes on while the server is busy, broken or away', async () => {
     const { call, calls } = server(answer(429), answer(503), answer(500), new TypeError('fetch failed'));
 
-    await expect(ask('trying', call, { patience })).resolves.toBe('done');
+    await expect(ask('trying', call, { patience: { ...patience, giveUpMs: 10_000 } })).resolves.toBe('done');
     expect(calls()).toBe(5);
   });
 

@@ -106,6 +106,13 @@ export const atOnce: Script = async ({ report, recipe }) => {
   return aResult();
 };
 
+/** For a script that stays in its build until told to go on; nobody can tell it to hurry. */
+export function held() {
+  let release!: () => void;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  return { gate, release };
+}
+
 /** Rejects when the signal aborts, as every builder must. */
 export function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
@@ -129,7 +136,8 @@ export async function jobsApp(databaseUrl: string, dataDir: string, options: Job
     KILN_DATABASE_URL: databaseUrl,
     KILN_DATA_DIR: dataDir,
     KILN_LOG_LEVEL: process.env.KILN_TEST_LOG ?? 'fatal',
-    KILN_JOB_LEASE: '3s',
+    // Renewed every 10 s: no lease is lost, and none that a test lets run out is renewed, because the machine is busy.
+    KILN_JOB_LEASE: '30s',
     ...options.env,
   });
 
