@@ -121,9 +121,10 @@ export class BodyObject {
   }
 }
 
-/** Text that may go to the database: PostgreSQL has no zero character. */
+/** Text that may go to the database. */
 export function checkText(name: string, value: string, maximumLength: number): string {
   if (value.includes('\0')) throw new InvalidMemberError(name, 'text without zero characters');
+  if (/\p{Surrogate}/u.test(value)) throw new InvalidMemberError(name, 'text of whole characters');
   if (value.length > maximumLength) throw new InvalidMemberError(name, `text of at most ${maximumLength} characters`);
   return value;
 }

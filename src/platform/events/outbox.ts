@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { currentRequestId } from '../../common/request-context.js';
 import { Database } from '../database/database.js';
+import { toStorableJson } from '../database/storable-text.js';
 
 /** Wakes every dispatcher; carries nothing. */
 export const EVENTS_CHANNEL = 'kiln_events';
@@ -37,7 +38,7 @@ export class Outbox {
         event.projectId,
         event.actorId,
         currentRequestId(),
-        JSON.stringify(event.data ?? {}),
+        toStorableJson(event.data ?? {}),
         dispatch,
       ],
       'events-record',

@@ -466,6 +466,7 @@ describe('application credentials', () => {
   it.each([
     ['no name', {}],
     ['an empty name', { name: ' ' }],
+    ['half a character in the name', { name: '\ud800' }],
     ['a role that does not exist', { name: 'x', roles: [{ name: 'boss' }] }],
     ['a role that the caller lacks', { name: 'x', roles: [{ name: 'admin' }] }],
     ['roles that are no list', { name: 'x', roles: 'member' }],
