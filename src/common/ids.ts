@@ -10,6 +10,13 @@ export function newHexId(): string {
   return randomBytes(16).toString('hex');
 }
 
+const HEX_ID = /^[0-9a-f]{32}$/;
+
+/** Whether `text` has the form of `newHexId`. */
+export function isHexId(text: string): boolean {
+  return HEX_ID.test(text);
+}
+
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** Whether `text` is a UUID in its canonical, lower-case form; with `anyCase`, in any case. */

@@ -5,7 +5,7 @@ import { RecordInvalidError } from '../../modules/provisioning/index.js';
 import { Face, type StatusTable, type WireReply } from '../shared/face.js';
 import { UnparsableBodyError } from '../shared/request-errors.js';
 import { pathOf } from '../shared/wire-exception.filter.js';
-import { APIDOC_CHECKSUM } from './apidoc/apidoc.js';
+import { Apidoc } from './apidoc/apidoc.js';
 import { credentialsOf } from './credentials.js';
 import { presentFaults } from './faults.js';
 import { ContextNotFoundError } from './foreman.errors.js';
@@ -54,6 +54,10 @@ export class ForemanFace extends Face {
     new UnparsableBodyError('it is no JSON'),
   ];
 
+  constructor(private readonly apidoc: Apidoc) {
+    super();
+  }
+
   override rewritePath(path: string): string {
     return routedPath(path);
   }
@@ -65,7 +69,7 @@ export class ForemanFace extends Face {
       foreman_api_version: '2',
       foreman_current_organization: '; ANY',
       foreman_current_location: '; ANY',
-      'apipie-checksum': APIDOC_CHECKSUM,
+      'apipie-checksum': this.apidoc.checksum,
     };
   }
 

@@ -3,6 +3,7 @@ import { IdentityModule } from '../../modules/identity/index.js';
 import { ProvisioningModule } from '../../modules/provisioning/index.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { ForemanAccessTokensController } from './access-tokens/access-tokens.controller.js';
+import { Apidoc } from './apidoc/apidoc.js';
 import { ForemanApidocController } from './apidoc/apidoc.controller.js';
 import { ForemanArchitecturesController } from './architectures/architectures.controller.js';
 import { ForemanComputeResourcesController } from './compute-resources/compute-resources.controller.js';
@@ -34,7 +35,7 @@ import { ForemanOrganizationsController } from './organizations/organizations.co
     ForemanHomeController,
     ForemanApidocController,
   ],
-  providers: [ForemanFace, ForemanGuard],
+  providers: [Apidoc, ForemanFace, ForemanGuard],
 })
 export class ForemanFaceModule {
   constructor(faces: FaceRegistry, face: ForemanFace) {

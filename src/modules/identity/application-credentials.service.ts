@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { Clock } from '../../common/clock.js';
-import { newHexId } from '../../common/ids.js';
+import { isHexId, newHexId } from '../../common/ids.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import type { Role } from '../tenancy/index.js';
@@ -16,19 +16,23 @@ import {
 } from './identity.errors.js';
 import { IdentityPolicy } from './identity.policy.js';
 import { PasswordHasher } from './password-hasher.js';
+import { expandRoles } from './roles.js';
 import type { Session } from './session.js';
 import { TokensService } from './tokens.service.js';
+import { UsersRepository } from './users.repository.js';
 import { type BoundedList, bounded, LIST_MAXIMUM, PASSWORD_MAXIMUM_LENGTH } from './users.service.js';
 
 const SECRET_BYTES = 64;
 
-/** An application credential to make, in the project of the caller's token. */
+/** An application credential to make. */
 export interface CreateApplicationCredential {
+  /** Another project in which the caller has roles; absent: that of the token. */
+  readonly projectId?: string;
   readonly name: string;
   readonly description: string | null;
   /** Made up when absent. */
   readonly secret?: string;
-  /** All of the caller's when absent. */
+  /** All that the caller has in the project when absent. */
   readonly roles?: readonly Role[];
   readonly unrestricted: boolean;
   readonly expiresAt: Date | null;
@@ -42,6 +46,7 @@ export class ApplicationCredentialsService {
   constructor(
     private readonly credentials: ApplicationCredentialsRepository,
     private readonly rules: AccessRulesRepository,
+    private readonly users: UsersRepository,
     private readonly tokens: TokensService,
     private readonly hasher: PasswordHasher,
     private readonly policy: IdentityPolicy,
@@ -54,7 +59,7 @@ export class ApplicationCredentialsService {
    * Makes a credential; its secret is told this once.
    *
    * @throws NotPermittedError for another user, or with a token of a restricted application credential
-   * @throws InvalidApplicationCredentialError no project in the caller's token, a role that it lacks, already expired
+   * @throws InvalidApplicationCredentialError no project, a role that the caller lacks in it, already expired
    * @throws ApplicationCredentialNameTakenError, AccessRuleNotFoundError
    */
   async create(
@@ -63,7 +68,7 @@ export class ApplicationCredentialsService {
     wanted: CreateApplicationCredential,
   ): Promise<{ credential: ApplicationCredential; secret: string }> {
     this.policy.mayChangeCredentials(caller, userId, 'identity:create_application_credential');
-    const credential = this.compose(caller, wanted);
+    const credential = this.compose(caller, wanted, await this.place(caller, wanted.projectId));
     const secret = wanted.secret ?? randomBytes(SECRET_BYTES).toString('base64url');
     const secretHash = await this.hasher.hash(secret);
     const accessRules = await this.uow.run(async () => {
@@ -90,7 +95,7 @@ export class ApplicationCredentialsService {
    */
   async get(caller: Session, userId: string, id: string): Promise<ApplicationCredential> {
     this.policy.self(caller, userId, 'identity:get_application_credential');
-    const found = await this.credentials.find(id);
+    const found = isHexId(id) ? await this.credentials.find(id) : null;
     if (found?.userId !== userId) throw new ApplicationCredentialNotFoundError(id);
     return found;
   }
@@ -142,11 +147,26 @@ export class ApplicationCredentialsService {
     if (!removed) throw new AccessRuleInUseError(id);
   }
 
-  private compose(caller: Session, wanted: CreateApplicationCredential): ApplicationCredential {
-    if (caller.scope.kind !== 'project') {
+  /** Where the credential is to be good, and the most that it may be good for. */
+  private async place({ scope, user, roles, applicationCredential }: Session, wanted: string | undefined) {
+    if (scope.kind === 'project' && (wanted ?? scope.project.id) === scope.project.id) {
+      return { projectId: scope.project.id, roles };
+    }
+    if (wanted === undefined) {
       throw new InvalidApplicationCredentialError('it needs a token that is scoped to a project');
     }
-    const missing = wanted.roles?.find((role) => !caller.roles.includes(role));
+    // What an administrator does everywhere is not the project's to give.
+    const own = applicationCredential ? [] : expandRoles(await this.users.roles(user.id, wanted));
+    if (own.length === 0) throw new InvalidApplicationCredentialError('the user has no role in the project');
+    return { projectId: wanted, roles: own };
+  }
+
+  private compose(
+    caller: Session,
+    wanted: CreateApplicationCredential,
+    { projectId, roles }: { readonly projectId: string; readonly roles: readonly Role[] },
+  ): ApplicationCredential {
+    const missing = wanted.roles?.find((role) => !roles.includes(role));
     if (missing) throw new InvalidApplicationCredentialError(`Could not find role assignment with role: ${missing}`);
     if (wanted.expiresAt && wanted.expiresAt <= this.clock.now()) {
       throw new InvalidApplicationCredentialError('expires_at is in the past');
@@ -157,10 +177,10 @@ export class ApplicationCredentialsService {
     return {
       id: newHexId(),
       userId: caller.user.id,
-      projectId: caller.scope.project.id,
+      projectId,
       name: wanted.name,
       description: wanted.description,
-      roles: wanted.roles?.length ? wanted.roles : caller.roles,
+      roles: wanted.roles?.length ? wanted.roles : roles,
       unrestricted: wanted.unrestricted,
       expiresAt: wanted.expiresAt,
       accessRules: null,

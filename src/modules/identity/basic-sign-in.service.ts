@@ -5,10 +5,10 @@ import { Config } from '../../config/config.js';
 import type { Call } from './access-rules.js';
 import { InvalidCredentialsError } from './identity.errors.js';
 import { IdentityService } from './identity.service.js';
+import type { Session } from './session.js';
 import { SignInFailures } from './sign-in-failures.js';
 import { SignInService } from './sign-in.service.js';
 import { type IssuedToken, TokensService } from './tokens.service.js';
-import { UsersRepository } from './users.repository.js';
 
 /** A login and what proves it, with every request: HTTP Basic. */
 export interface BasicCredentials {
@@ -28,7 +28,8 @@ const ACCESS_TOKEN_FORM = /^([0-9a-f]{32})\.(.+)$/s;
 /**
  * Turns credentials that come with every request into a token, once, since checking a password costs a fifth of a second.
  * What is remembered is the token under a digest of the credentials that no other process can make. Whatever ends the
- * token (another password, a credential that is removed) makes the next request sign in again.
+ * token (another password, a credential that is removed) makes the next request sign in again; where the user acts is looked
+ * at with every request.
  */
 @Injectable()
 export class BasicSignInService {
@@ -39,7 +40,6 @@ export class BasicSignInService {
     private readonly signIns: SignInService,
     private readonly identity: IdentityService,
     private readonly tokens: TokensService,
-    private readonly users: UsersRepository,
     private readonly failures: SignInFailures,
     private readonly config: Config,
   ) {}
@@ -57,17 +57,18 @@ export class BasicSignInService {
     if (login === '' || secret === '') throw new InvalidCredentialsError();
     const key = createHmac('sha256', this.salt).update(`${login.length}:${login}:${secret}`).digest('base64url');
     const known = this.remembered.get(key);
-    if (known) {
-      const token = await known;
-      if (await this.isGood(token)) return token;
-      // Somebody else may have signed in again meanwhile.
-      if (this.remembered.get(key) === known) this.remembered.delete(key);
-    }
-    return this.remembered.get(key) ?? this.start(key, credentials, call);
+    if (!known) return this.remember(key, this.signIn(credentials, call));
+    const token = await known;
+    // What the other identity service says of a token is asked with every call anyway, and a client's own token stays its own.
+    if (this.config.keystone) return token;
+    const session = await this.sessionOf(token);
+    if (session && (token === secret || isSettled(session))) return token;
+    // Somebody else may have begun to sign in again meanwhile.
+    if (this.remembered.get(key) !== known) return this.token(credentials, call);
+    return this.remember(key, session ? this.settle({ token, session }) : this.signIn(credentials, call));
   }
 
-  private start(key: string, credentials: BasicCredentials, call: Call): Promise<string> {
-    const token = this.signIn(credentials, call);
+  private remember(key: string, token: Promise<string>): Promise<string> {
     this.remembered.set(key, token);
     token.catch(() => {
       if (this.remembered.get(key) === token) this.remembered.delete(key);
@@ -100,7 +101,7 @@ export class BasicSignInService {
       proofs: [{ method: 'password', user: { name: login, domain }, password: secret }],
       scope: { kind: 'default' },
     });
-    return (await this.scoped(signedIn)).token;
+    return isSettled(signedIn.session) ? signedIn.token : this.settle(signedIn);
   }
 
   private async tryAccessToken(login: string, id: string, secret: string): Promise<string | null> {
@@ -116,20 +117,19 @@ export class BasicSignInService {
     }
   }
 
-  /** Into the only project of a user who has no default one. */
-  private async scoped(signedIn: IssuedToken): Promise<IssuedToken> {
-    const { session, token } = signedIn;
-    if (session.scope.kind === 'project') return signedIn;
-    const [only, more] = await this.users.projectIds(session.user.id, 2);
-    if (only === undefined || more !== undefined) return signedIn;
+  /** Into the project in which the user acts now; where there is none, it stays where it is. */
+  private async settle({ session, token }: IssuedToken): Promise<string> {
+    const usual = await this.signIns.usualProject(session.user.id);
+    if (!usual || (session.scope.kind === 'project' && session.scope.project.id === usual.id)) return token;
     try {
-      return await this.signIns.signIn({
+      const settled = await this.signIns.signIn({
         proofs: [{ method: 'token', token }],
-        scope: { kind: 'project', project: { id: only } },
+        scope: { kind: 'project', project: { id: usual.id } },
       });
+      return settled.token;
     } catch (error) {
-      // The project is disabled.
-      if (error instanceof InvalidCredentialsError) return signedIn;
+      // The project was disabled, or the role in it removed, just now.
+      if (error instanceof InvalidCredentialsError) return token;
       throw error;
     }
   }
@@ -143,15 +143,19 @@ export class BasicSignInService {
     }
   }
 
-  /** Whatever calls it is good for. What the other identity service says of one is asked with every call anyway. */
-  private async isGood(token: string): Promise<boolean> {
-    if (this.config.keystone) return true;
+  /** Whatever calls it is good for; null: it is not good. */
+  private async sessionOf(token: string): Promise<Session | null> {
     try {
-      await this.tokens.session(token);
-      return true;
+      return await this.tokens.session(token);
     } catch (error) {
-      if (error instanceof InvalidCredentialsError) return false;
+      if (error instanceof InvalidCredentialsError) return null;
       throw error;
     }
   }
+}
+
+/** Whether the user acts where a new sign-in would put it, as far as that can be told without looking. */
+function isSettled({ applicationCredential, scope, user }: Session): boolean {
+  if (applicationCredential) return true;
+  return scope.kind === 'project' && (user.defaultProjectId ?? scope.project.id) === scope.project.id;
 }

@@ -81,7 +81,12 @@ export class KeystoneTokenValidator extends TokenValidator {
     const project = scope.kind === 'project' ? scope.project : null;
     const { application_credential: credential } = token;
     return {
-      user: { id: token.user.id, name: token.user.name, domain: { ...token.user.domain, description: '' } },
+      user: {
+        id: token.user.id,
+        name: token.user.name,
+        domain: { ...token.user.domain, description: '' },
+        defaultProjectId: null,
+      },
       scope,
       roles,
       methods: token.methods ?? [],

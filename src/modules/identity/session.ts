@@ -13,7 +13,13 @@ export type ScopeKind = Scope['kind'];
 
 /** A good token with all that it stands for, as of a few seconds ago at most. */
 export interface Session {
-  readonly user: { readonly id: string; readonly name: string; readonly domain: Domain };
+  readonly user: {
+    readonly id: string;
+    readonly name: string;
+    readonly domain: Domain;
+    /** Where the user acts who names no project; null: nothing is known of one. */
+    readonly defaultProjectId: string | null;
+  };
   readonly scope: Scope;
   /** Implied ones included, strongest first; none when unscoped. */
   readonly roles: readonly Role[];

@@ -92,6 +92,19 @@ export class SignInService {
     });
   }
 
+  /**
+   * The project in which a user acts who names none: its default one, else the only one that it has. Null: none, or only
+   * disabled ones.
+   */
+  async usualProject(userId: string): Promise<Project | null> {
+    const user = await this.users.find(userId);
+    const usual = user?.defaultProjectId ? await this.projects.find(user.defaultProjectId) : null;
+    if (usual && (await this.mayEnter(userId, usual))) return usual;
+    const [only, more] = await this.users.projectIds(userId, 2);
+    const project = only !== undefined && more === undefined ? await this.projects.find(only) : null;
+    return project?.enabled ? project : null;
+  }
+
   private check(proof: Proof): Promise<Shown> {
     switch (proof.method) {
       case 'password':

@@ -29,6 +29,7 @@ export interface TokenRow {
   readonly userName: string;
   readonly userDomainId: string;
   readonly userEnabled: boolean;
+  readonly userDefaultProjectId: string | null;
   readonly projectId: string | null;
   readonly projectName: string | null;
   readonly projectDomainId: string | null;
@@ -74,6 +75,7 @@ export class TokensRepository {
     return this.database.one<TokenRow>(
       `SELECT t.scope, t.methods, t.audit_ids AS "auditIds", t.issued_at AS "issuedAt", t.expires_at AS "expiresAt",
          u.id AS "userId", u.name AS "userName", u.domain_id AS "userDomainId", u.enabled AS "userEnabled",
+         u.default_project_id AS "userDefaultProjectId",
          p.id AS "projectId", p.name AS "projectName", p.domain_id AS "projectDomainId",
          p.description AS "projectDescription", p.enabled AS "projectEnabled",
          CASE WHEN t.scope = 'project' THEN ARRAY(

@@ -160,7 +160,12 @@ function toSession(row: TokenRow): Session | null {
   const roles = expandRoles(effectiveRoles(row));
   if (!row.userEnabled || !scope || (scope.kind !== 'unscoped' && roles.length === 0)) return null;
   return {
-    user: { id: row.userId, name: row.userName, domain: domainById(row.userDomainId) },
+    user: {
+      id: row.userId,
+      name: row.userName,
+      domain: domainById(row.userDomainId),
+      defaultProjectId: row.userDefaultProjectId,
+    },
     scope,
     roles,
     methods: row.methods,

@@ -1,3 +1,4 @@
+import { isStorable } from '../../platform/database/storable-text.js';
 import { type Fault, type Faults, type Noun, RecordInvalidError } from './provisioning.errors.js';
 
 /** Everything of these tables that is a name or a word. */
@@ -12,18 +13,16 @@ export class FaultList {
   }
 
   /** A text that must be there. */
-  required(attribute: string, value: string | null): void {
+  required(attribute: string, value: string | null, maximum = TEXT_MAXIMUM): void {
     if (value === null || value.trim() === '') this.add(attribute, { reason: 'blank' });
-    else this.short(attribute, value);
+    else this.short(attribute, value, maximum);
   }
 
   /** A text that may be absent. */
-  short(attribute: string, value: string | null): void {
-    if (value !== null && [...value].length > TEXT_MAXIMUM) {
-      this.add(attribute, { reason: 'too_long', maximum: TEXT_MAXIMUM });
-    }
-    // No text of PostgreSQL holds a zero character.
-    if (value?.includes('\0')) this.add(attribute, { reason: 'characters' });
+  short(attribute: string, value: string | null, maximum = TEXT_MAXIMUM): void {
+    if (value === null) return;
+    if ([...value].length > maximum) this.add(attribute, { reason: 'too_long', maximum });
+    if (!isStorable(value)) this.add(attribute, { reason: 'characters' });
   }
 
   has(attribute: string): boolean {

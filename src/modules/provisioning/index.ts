@@ -1,5 +1,6 @@
 export { ArchitecturesService } from './architectures/architectures.service.js';
 export { ComputeResourcesService } from './compute-resources/compute-resources.service.js';
+export { FaultList } from './fault-list.js';
 export { GivenRowsService } from './given-rows.service.js';
 export type { Mention } from './image-mentions.repository.js';
 export { ProvisioningImagesService } from './images/provisioning-images.service.js';

@@ -1,7 +1,14 @@
 import { NotFoundError, UnprocessableError } from '../../common/errors.js';
 
-/** Nouns of this module. */
-export type Noun = 'image' | 'compute_resource' | 'operatingsystem' | 'architecture' | 'location' | 'organization';
+/** Nouns of this module, and of those whose texts are held against its rules. */
+export type Noun =
+  | 'image'
+  | 'compute_resource'
+  | 'operatingsystem'
+  | 'architecture'
+  | 'location'
+  | 'organization'
+  | 'personal_access_token';
 
 /** Why an attribute cannot have a value. */
 export type Fault =

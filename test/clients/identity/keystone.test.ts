@@ -108,6 +108,19 @@ describeWith([...KEYSTONE_PROGRAMS, 'openstack'], 'Kiln with the tokens of a rea
     expect((await fetch(`${kiln.url}/identity/v3`)).status).toBe(404);
   });
 
+  it('makes no personal access tokens, and does not say that it would', async () => {
+    const headers = { 'x-auth-token': await keystone.token('alice'), 'content-type': 'application/json' };
+    const tokens = `${kiln.url}/foreman/api/users/alice/personal_access_tokens`;
+    const ask = (method: string, path = '', body?: string) => fetch(`${tokens}${path}`, { method, headers, body });
+    const { docs } = (await (await fetch(`${kiln.url}/apidoc/v2.json`)).json()) as any;
+
+    const answers = [await ask('POST', '', '{"name":"ci"}'), await ask('GET'), await ask('GET', '/1')];
+
+    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
+    expect(Object.keys(docs.resources)).toEqual(expect.arrayContaining(['images', 'organizations']));
+    expect(docs.resources).not.toHaveProperty('personal_access_tokens');
+  });
+
   it('believes no header that says who somebody is', async () => {
     const forged = {
       'x-user-id': keystone.users.alice!,

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
-import { basic, ForemanClient } from './wire.js';
+import { basic, ForemanClient, notFound } from './wire.js';
 
 let kiln: RunningKiln;
 let alice: ForemanClient;
@@ -27,6 +27,7 @@ beforeAll(async () => {
         { name: 'dora', password: 's3cret:ödora', roles: TWO_PROJECTS },
         { name: 'emil', password: 's3cret-emil', roles: [{ project: 'Ωmega', role: 'member' }] },
         { name: 'nora', password: 's3cret-nora' },
+        { name: 'paul', password: 's3cret-paul' },
       ],
     },
   });
@@ -98,6 +99,34 @@ describe('signing in', () => {
     });
   });
 
+  it('follows the user into the first project, and into another default one', async () => {
+    const client = as('paul', 's3cret-paul');
+    const admin = { 'x-auth-token': await kiln.token('root'), 'content-type': 'application/json' };
+    const ask = async (method: string, path: string, body?: object) => {
+      const reply = await fetch(`${kiln.url}/identity/v3${path}`, {
+        method,
+        headers: admin,
+        body: JSON.stringify(body),
+      });
+      return reply.status === 204 ? {} : ((await reply.json()) as any);
+    };
+    const idOf = async (list: string, name: string) => (await ask('GET', `/${list}?name=${name}`))[list][0].id;
+    const [paul, member] = [await idOf('users', 'paul'), await idOf('roles', 'member')];
+    const join = async (project: string) =>
+      ask('PUT', `/projects/${await idOf('projects', project)}/users/${paul}/roles/${member}`);
+    expect((await client.get('/api/compute_resources')).status).toBe(403);
+
+    await join('alpha');
+    expect(await organizationOf(client)).toBe('alpha');
+
+    await join('beta');
+    await ask('PATCH', `/users/${paul}`, { user: { default_project_id: await idOf('projects', 'beta') } });
+    expect(await organizationOf(client)).toBe('beta');
+    const token = await kiln.token('paul', 'alpha');
+    expect(await organizationOf(as('paul', token))).toBe('alpha');
+    expect(await organizationOf(as('paul', token))).toBe('alpha');
+  });
+
   it('without any project sees that, and nothing else', async () => {
     const client = as('dora', 's3cret:ödora');
 
@@ -133,12 +162,14 @@ describe('a personal access token', () => {
 
   it('expires', async () => {
     const expiresAt = new Date(Date.now() + 12_000).toISOString();
-    const { token_value: value } = await alice.create(tokens, {
+    const { id, token_value: value } = await alice.create(tokens, {
       personal_access_token: { name: 'short', expires_at: expiresAt },
     });
 
     expect((await as('alice', value).get('/api/status')).status).toBe(200);
+    expect((await alice.get(`${tokens}/${id}`)).body['active?']).toBe(true);
     await eventually(async () => expect((await as('alice', value).get('/api/status')).status).toBe(401), 40_000);
+    expect((await alice.get(`${tokens}/${id}`)).body['active?']).toBe(false);
   });
 
   it('is bound to its project', async () => {
@@ -147,6 +178,37 @@ describe('a personal access token', () => {
 
     expect((await as('alice', value).get(`/api/compute_resources?organization_id=${beta}`)).status).toBe(404);
     expect((await as('alice', value).list('/api/organizations')).map(({ name }) => name)).toEqual(['alpha']);
+  });
+
+  it('is made for the organization that the request names, with the roles that the user has there', async () => {
+    const ofCarl = '/api/users/carl/personal_access_tokens?organization_id=alpha';
+    const { token_value: value } = await as('carl', 's3cret-carl').create(ofCarl, { name: 'elsewhere' });
+    const client = as('carl', value);
+
+    expect(await organizationOf(client)).toBe('alpha');
+    expect((await client.post('/api/compute_resources', { name: 'x', provider: 'y' })).status).toBe(403);
+    const ofRoot = '/api/users/root/personal_access_tokens?organization_id=beta';
+    expect((await root.post(ofRoot, { name: 'nowhere' })).body).toEqual({
+      error: { message: expect.stringContaining('no role in the project') },
+    });
+  });
+
+  it.each([
+    ['blank', ' ', "can't be blank"],
+    ['with a zero character', 'a\0b', 'contains a character that cannot be stored'],
+    ['with half a character', '\ud800', 'contains a character that cannot be stored'],
+    ['of several kilobytes', 'ö'.repeat(3_000), 'is too long (maximum is 255 characters)'],
+  ])('has no name %s', async (_what, name, fault) => {
+    const { status, body } = await alice.post(tokens, { personal_access_token: { name } });
+
+    expect([status, body.error?.errors]).toEqual([422, { name: [fault] }]);
+  });
+
+  it.each(['%00', 'nothing', '1', '0'.repeat(32)])('is not found under %s', async (id) => {
+    const missing = notFound('personal_access_token', decodeURIComponent(id));
+
+    expect((await alice.get(`${tokens}/${id}`)).body).toEqual(missing);
+    expect((await alice.delete(`${tokens}/${id}`)).body).toEqual(missing);
   });
 
   it('is the caller’s own, has a name, and a time to come', async () => {

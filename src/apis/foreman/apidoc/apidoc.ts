@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { Config } from '../../../config/config.js';
 import type { SearchFields } from '../search/search-fields.js';
 import { presentParameter } from './parameters.js';
-import { type DescribedMethod, type DescribedResource, RESOURCES } from './resources.js';
+import { type DescribedMethod, type DescribedResource, PERSONAL_ACCESS_TOKENS, RESOURCES } from './resources.js';
 
 const TYPES = { text: 'string', integer: 'integer' } as const;
 
@@ -10,32 +12,45 @@ const TYPES = { text: 'string', integer: 'integer' } as const;
  * any mount, and the same in every language.
  * @see apipie-rails, `Apipie.to_json`
  */
-export const APIDOC = {
-  docs: {
-    name: 'Foreman',
-    info: '<p>Images of this registry for Foreman, and what they refer to</p>',
-    copyright: '',
-    doc_url: '/apidoc/v2',
-    api_url: '/api',
-    link_extension: '.html',
-    resources: Object.fromEntries(
-      [...RESOURCES].sort((a, b) => (a.name < b.name ? -1 : 1)).map((each) => [each.name, presentResource(each)]),
-    ),
-  },
-};
+@Injectable()
+export class Apidoc {
+  readonly document;
+  /** Clients drop what they know of the API when it changes, and name a file after it. */
+  readonly checksum: string;
+  private readonly resources: readonly DescribedResource[];
 
-/** Clients drop what they know of the API when it changes, and name a file after it. */
-export const APIDOC_CHECKSUM = createHash('md5').update(JSON.stringify(APIDOC)).digest('hex');
+  constructor({ keystone }: Config) {
+    this.resources = RESOURCES.filter((each) => !keystone || each !== PERSONAL_ACCESS_TOKENS);
+    this.document = documentOf(this.resources);
+    this.checksum = createHash('md5').update(JSON.stringify(this.document)).digest('hex');
+  }
 
-/** What there is, for whoever asks for the root of the API. */
-export function apiLinks(): Record<string, Record<string, string>> {
-  const linked = RESOURCES.filter(({ name, methods }) => methods.length > 0 && name !== 'hosts');
-  return Object.fromEntries(
-    linked.map(({ name, methods }) => [
-      name,
-      Object.fromEntries(methods.flatMap(({ apis }) => apis.map(({ says, path }) => [says, path]))),
-    ]),
-  );
+  /** What there is, for whoever asks for the root of the API. */
+  links(): Record<string, Record<string, string>> {
+    const linked = this.resources.filter(({ name, methods }) => methods.length > 0 && name !== 'hosts');
+    return Object.fromEntries(
+      linked.map(({ name, methods }) => [
+        name,
+        Object.fromEntries(methods.flatMap(({ apis }) => apis.map(({ says, path }) => [says, path]))),
+      ]),
+    );
+  }
+}
+
+function documentOf(resources: readonly DescribedResource[]) {
+  return {
+    docs: {
+      name: 'Foreman',
+      info: '<p>Images of this registry for Foreman, and what they refer to</p>',
+      copyright: '',
+      doc_url: '/apidoc/v2',
+      api_url: '/api',
+      link_extension: '.html',
+      resources: Object.fromEntries(
+        [...resources].sort((a, b) => (a.name < b.name ? -1 : 1)).map((each) => [each.name, presentResource(each)]),
+      ),
+    },
+  };
 }
 
 function presentResource({ name, title, methods }: DescribedResource) {

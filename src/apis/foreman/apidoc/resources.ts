@@ -191,7 +191,7 @@ const HOME: DescribedResource = {
 const TOKENS_PATH = '/api/users/:user_id/personal_access_tokens';
 const OF_USER = identifier('user_id', 'ID or login of the user, who is the caller', true);
 
-const PERSONAL_ACCESS_TOKENS: DescribedResource = {
+export const PERSONAL_ACCESS_TOKENS: DescribedResource = {
   name: 'personal_access_tokens',
   title: 'Personal Access Tokens',
   methods: [

@@ -1,6 +1,6 @@
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { HealthChecks } from '../../../common/health.js';
-import { apiLinks } from '../apidoc/apidoc.js';
+import { Apidoc } from '../apidoc/apidoc.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
 import { FOREMAN_VERSION } from '../foreman.face.js';
 import { ForemanGuard } from '../foreman.guard.js';
@@ -8,12 +8,15 @@ import { ForemanGuard } from '../foreman.guard.js';
 /** @see Foreman API v2, "Home" */
 @Controller(`${FOREMAN_MOUNT}/api`)
 export class ForemanHomeController {
-  constructor(private readonly checks: HealthChecks) {}
+  constructor(
+    private readonly apidoc: Apidoc,
+    private readonly checks: HealthChecks,
+  ) {}
 
   @Get()
   @UseGuards(ForemanGuard)
   links() {
-    return { links: apiLinks() };
+    return { links: this.apidoc.links() };
   }
 
   @Get('status')
