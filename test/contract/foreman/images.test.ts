@@ -1,7 +1,7 @@
 // The exchanges are those of Foreman's API page on images, and of Foreman 3.12's controllers and models.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
-import { clients, denied, type ForemanClient, given, notFound, TIME, UNKNOWN_UUID } from './wire.js';
+import { answeredAfter, clients, denied, type ForemanClient, given, notFound, TIME, UNKNOWN_UUID } from './wire.js';
 
 let kiln: RunningKiln;
 let alice: ForemanClient;
@@ -92,6 +92,22 @@ describe('creating an image', () => {
 
     expect(status).toBe(422);
     expect(body).toEqual({ error: { message: 'Could not find architecture with name: vax' } });
+  });
+
+  it.each([
+    ['architecture', 'architecture'],
+    ['operatingsystem', 'operatingsystem'],
+    ['compute_resource', 'compute_resource'],
+  ])('finds no %s under a name that none can have', async (reference, noun) => {
+    const { id } = await bound();
+    for (const name of ['a\0b', '\ud800']) {
+      const { status, body } = await alice.put(`${images}/${id}`, { image: { [`${reference}_name`]: name } });
+
+      expect([status, body]).toEqual([
+        422,
+        { error: { message: expect.stringContaining(`Could not find ${noun} with name: `) } },
+      ]);
+    }
   });
 
   it.each([{}, { image: {} }, { image: null }, { image: 'none' }])(
@@ -352,6 +368,19 @@ describe('updating an image', () => {
     expect((await alice.get(`${images}/${image.id}`)).status).toBe(404);
     expect((await alice.get(`/api/compute_resources/${target.id}/images/${image.id}`)).status).toBe(200);
     expect((await glance.alice.ask('DELETE', `/v2/images/${image.uuid}`)).status).toBe(204);
+  });
+
+  it('waits for whoever changes the compute resource that it names', async () => {
+    const image = await bound();
+    const { id, name } = await alice.create('/api/compute_resources', { name: 'hv-2', provider: 'Libvirt' });
+
+    const { status, body } = await answeredAfter(
+      kiln,
+      [`UPDATE compute_resources SET provider = 'Kiln' WHERE id = $1`, id],
+      () => alice.put(`${images}/${image.id}`, { image: { compute_resource_name: name, uuid: 'abcdef' } }),
+    );
+
+    expect([status, body.error?.errors]).toEqual([422, { uuid: ['could not be found in hv-2'] }]);
   });
 
   it('refuses what a new one may not be either', async () => {

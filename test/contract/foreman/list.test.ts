@@ -85,6 +85,7 @@ describe('a list of images', () => {
 
     expect([billions.body.per_page, billions.body.results.length]).toEqual([4294967296, 4]);
     expect([all.body.per_page, all.body.results.length]).toEqual([4, 4]);
+    expect((await alice.get(`${images}?per_page=all&page=2`)).body).toMatchObject({ total: 4, page: 2, results: [] });
     expect([behind.body.total, behind.body.subtotal, behind.body.results]).toEqual([4, 4, []]);
   });
 

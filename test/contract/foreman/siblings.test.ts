@@ -1,7 +1,7 @@
 // What Foreman's clients look up around images, as in Foreman 3.12.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
-import { basic, clients, denied, ForemanClient, given, notFound, TIME, UNKNOWN_UUID } from './wire.js';
+import { answeredAfter, basic, clients, denied, ForemanClient, given, notFound, TIME, UNKNOWN_UUID } from './wire.js';
 
 let kiln: RunningKiln;
 let alice: ForemanClient;
@@ -205,7 +205,10 @@ describe('a compute resource', () => {
     expect((await post({ url: 'qemu+tcp://root:s3cret@hv.example/system' })).body.error.errors).toEqual({
       url: ['must not contain credentials'],
     });
-    expect((await post({ location_ids: [999999] })).body.error.errors).toEqual({ location_ids: ['does not exist'] });
+    expect((await post({ location_ids: [999999] })).body.error).toMatchObject({
+      id: null,
+      errors: { location_ids: ['does not exist'] },
+    });
   });
 
   it('shows a role of EC2 images only, and is not removed while it has any', async () => {
@@ -281,8 +284,27 @@ describe('an operating system', () => {
     expect((await root.post('/api/operatingsystems', { name: 'a b', major: '1' })).body.error.errors).toEqual({
       name: ["can't contain white spaces"],
     });
-    expect((await root.put(`/api/operatingsystems/${id}`, { architecture_ids: [999999] })).status).toBe(422);
+    const unknown = { architecture_ids: [999999] };
+    const [made, changed] = [
+      await root.post('/api/operatingsystems', { name: aName(), major: '1', ...unknown }),
+      await root.put(`/api/operatingsystems/${id}`, unknown),
+    ];
+    expect([made.status, made.body.error.id, changed.status, changed.body.error.id]).toEqual([422, null, 422, id]);
     expect(await root.list('/api/operatingsystems', { search: 'null? family and major = 9 and Alma' })).toHaveLength(1);
+  });
+
+  it('has a short version, however many bytes its letters have', async () => {
+    const create = (system: object) => root.post('/api/operatingsystems', { operatingsystem: system });
+
+    const longest = await create({ name: '😀'.repeat(255), major: '😀'.repeat(5), minor: '😀'.repeat(16) });
+    const longer = await create({ name: '😀'.repeat(255), major: '😀'.repeat(6), minor: '😀'.repeat(255) });
+    const described = await create({ name: aName(), major: '1', description: '😀'.repeat(255) });
+
+    expect([longest.status, described.status]).toEqual([201, 201]);
+    expect(longer.body.error?.errors).toEqual({
+      major: ['is too long (maximum is 5 characters)'],
+      minor: ['is too long (maximum is 16 characters)'],
+    });
   });
 
   it('stays removed when Kiln starts again', async () => {
@@ -324,6 +346,56 @@ describe('an organization', () => {
     );
     expect((await bob.get('/api/organizations/beta')).status).toBe(200);
     expect((await root.post('/api/organizations', { organization: { name: 'gamma' } })).status).toBe(404);
+  });
+});
+
+describe('an organization with the name of another one’s number', () => {
+  it('hides that from nobody who does not see it', async () => {
+    const own = await bob.idOf('/api/organizations', 'name = beta');
+    const reply = await fetch(`${kiln.url}/identity/v3/projects`, {
+      method: 'POST',
+      headers: { 'x-auth-token': await kiln.token('root'), 'content-type': 'application/json' },
+      body: JSON.stringify({ project: { name: String(own) } }),
+    });
+    expect(reply.status).toBe(201);
+
+    expect((await bob.get(`/api/organizations/${own}`)).body.name).toBe('beta');
+    expect((await bob.get(`/api/compute_resources?organization_id=${own}`)).status).toBe(200);
+    expect((await root.get(`/api/organizations/${own}`)).body.name).toBe(String(own));
+  });
+});
+
+describe('what others change meanwhile', () => {
+  it.each(['architectures', 'locations'])('does not bring back one of the %s that is removed', async (path) => {
+    const { id } = await root.create(`/api/${path}`, { name: aName() });
+
+    const { status, body } = await answeredAfter(kiln, [`DELETE FROM ${path} WHERE id = $1`, id], () =>
+      root.put(`/api/${path}/${id}`, { name: aName() }),
+    );
+
+    expect([status, body]).toEqual([404, notFound(path.slice(0, -1), String(id))]);
+  });
+
+  it('is kept of a location where the change is of something else', async () => {
+    const { id } = await root.create('/api/locations', { name: aName() });
+    const name = aName();
+
+    const { body } = await answeredAfter(kiln, [`UPDATE locations SET description = 'Hall 3' WHERE id = $1`, id], () =>
+      root.put(`/api/locations/${id}`, { name }),
+    );
+
+    expect(body).toMatchObject({ name, description: 'Hall 3' });
+  });
+
+  it('takes a location from what is put in all of them', async () => {
+    const { id } = await root.create('/api/locations', { name: aName() });
+
+    const { status, body } = await answeredAfter(kiln, ['DELETE FROM locations WHERE id = $1', id], () =>
+      alice.post('/api/compute_resources', { name: aName(), provider: 'Libvirt' }),
+    );
+
+    expect(status).toBe(201);
+    expect(body.locations.map((each: { id: number }) => each.id)).not.toContain(id);
   });
 });
 

@@ -1,3 +1,5 @@
+import pg from 'pg';
+import { eventually } from '../../support/eventually.js';
 import type { RunningKiln } from '../../support/kiln.js';
 import { checkDocumented } from '../../support/openapi.js';
 import { clients as imageClients } from '../glance/wire.js';
@@ -93,6 +95,37 @@ function asJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * What a request gets that must wait for another change: that one is made, the request sent, and the change committed once the
+ * request waits for it, or was answered already.
+ */
+export async function answeredAfter(
+  kiln: RunningKiln,
+  [change, ...values]: readonly [string, ...unknown[]],
+  ask: () => Promise<Answer>,
+): Promise<Answer> {
+  const [changer, watcher] = [1, 2].map(() => new pg.Client({ connectionString: kiln.databaseUrl }));
+  try {
+    await Promise.all([changer!.connect(), watcher!.connect()]);
+    await changer!.query('BEGIN');
+    await changer!.query(change, values);
+    const asking = ask();
+    const waiting = eventually(async () => {
+      const { rowCount } = await watcher!.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return rowCount! > 0;
+    });
+    await Promise.race([asking, waiting]);
+    await changer!.query('COMMIT');
+    const answer = await asking;
+    await waiting;
+    return answer;
+  } finally {
+    await Promise.all([changer!.end(), watcher!.end()]);
   }
 }
 

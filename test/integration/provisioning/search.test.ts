@@ -3,7 +3,9 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DataSource } from 'typeorm';
 import type { Condition, RowQuery } from '../../../src/modules/provisioning/index.js';
+import { ComputeResourcesRepository } from '../../../src/modules/provisioning/compute-resources/compute-resources.repository.js';
 import { RowLister } from '../../../src/modules/provisioning/listing/row-lister.js';
+import { OrganizationsRepository } from '../../../src/modules/provisioning/organizations/organizations.repository.js';
 import { Database } from '../../../src/platform/database/database.js';
 import { dataSourceOptions } from '../../../src/platform/database/data-source.js';
 import { type TestDatabase, testDatabase } from '../../support/database.js';
@@ -62,6 +64,29 @@ beforeAll(async () => {
     usualOrder: 'id',
   });
 });
+it('sorts and compares organizations by code points, whatever the language of the database', async () => {
+  const database = new Database(source);
+  await database.run('ALTER TABLE projects ALTER COLUMN name TYPE text COLLATE "und-x-icu"');
+  await database.run(
+    `INSERT INTO projects (id, name, domain_id) VALUES ('1', 'alpha', 'default'), ('2', 'Beta', 'default')`,
+  );
+  await database.run(`INSERT INTO compute_resources (project_id, name, provider) VALUES ('1', 'x', 'y')`);
+  const query = { search: null, order: null, limit: 9, offset: 0 };
+
+  const { rows } = await new OrganizationsRepository(database).page(null, query);
+  const { subtotal } = await new ComputeResourcesRepository(database).page(
+    '1',
+    { locationId: null },
+    {
+      ...query,
+      search: { kind: 'compare', field: 'organization', operator: '>', value: 'Beta' },
+    },
+  );
+
+  expect(rows.map(({ name }) => name)).toEqual(['Beta', 'alpha']);
+  expect(subtotal).toBe(1);
+});
+
 afterAll(async () => {
   await source?.destroy();
   await address?.drop();

@@ -28,7 +28,7 @@ describe('readListRequest', () => {
     ],
     [
       { per_page: 'all', page: '3' },
-      { limit: LARGEST_PAGE, offset: 0 },
+      { limit: LARGEST_PAGE, offset: 2 * LARGEST_PAGE },
     ],
     [{ per_page: '4294967296' }, { limit: LARGEST_PAGE, offset: 0 }],
     [

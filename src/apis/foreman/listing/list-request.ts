@@ -39,7 +39,7 @@ export function readListRequest<Field extends string>(
       search: search === null ? null : readSearch(search, fields),
       order: by === null ? null : readOrder(by, direction, fields),
       limit: Math.min(size, LARGEST_PAGE),
-      offset: perPage === 'all' ? 0 : Math.min((page - 1) * size, Number.MAX_SAFE_INTEGER),
+      offset: Math.min((page - 1) * size, Number.MAX_SAFE_INTEGER),
     },
     page,
     perPage,

@@ -40,6 +40,10 @@ export class ArchitecturesRepository {
     return this.database.one<Architecture>(`SELECT ${COLUMNS} FROM architectures WHERE id = $1`, [id]);
   }
 
+  findForUpdate(id: number): Promise<Architecture | null> {
+    return this.database.one<Architecture>(`SELECT ${COLUMNS} FROM architectures WHERE id = $1 FOR UPDATE`, [id]);
+  }
+
   findByName(name: string): Promise<Architecture | null> {
     return this.database.one<Architecture>(`SELECT ${COLUMNS} FROM architectures WHERE name = $1`, [name]);
   }

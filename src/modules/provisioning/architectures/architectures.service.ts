@@ -60,11 +60,14 @@ export class ArchitecturesService {
   /** @throws NotPermittedError, RowNotFoundError, RecordInvalidError */
   async update(actor: Actor, key: RowKey, change: { readonly name?: string }): Promise<Architecture> {
     mayAdminister(actor, 'edit_architectures');
-    const found = await this.get(actor, key);
-    if (change.name === undefined || change.name === found.name) return found;
-    check(found.id, change.name);
-    return this.storing(found.id, async () => {
-      const changed = await this.architectures.update(found.id, change.name!);
+    const { id } = await this.get(actor, key);
+    return this.storing(id, async () => {
+      const found = await this.architectures.findForUpdate(id);
+      if (!found) throw new RowNotFoundError('architecture', key.name);
+      const { name = found.name } = change;
+      if (name === found.name) return found;
+      check(id, name);
+      const changed = await this.architectures.update(id, name);
       await this.changes.record(actor, 'architecture', 'updated', changed);
       return changed;
     });

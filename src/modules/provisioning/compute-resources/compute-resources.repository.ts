@@ -39,7 +39,7 @@ export class ComputeResourcesRepository {
         type: { sql: 'c.provider', type: 'text' },
         location: { sql: 'l.name', type: 'text', through: inLocation },
         location_id: { sql: 'l.id', type: 'integer', through: inLocation },
-        organization: { sql: 'p.name', type: 'text' },
+        organization: { sql: 'p.name COLLATE "C"', type: 'text' },
         organization_id: { sql: 'p.number', type: 'integer' },
       },
       usualOrder: 'name',
@@ -66,12 +66,16 @@ export class ComputeResourcesRepository {
 
   /** Nobody changes or removes it until the transaction ends. */
   findForUpdate(projectId: string, id: number): Promise<ComputeResource | null> {
-    return this.lock(projectId, id, 'FOR UPDATE OF c');
+    return this.lock(projectId, 'c.id', id, 'FOR UPDATE OF c');
   }
 
   /** As `findForUpdate`, for what only refers to it. */
   findForShare(projectId: string, id: number): Promise<ComputeResource | null> {
-    return this.lock(projectId, id, 'FOR SHARE OF c');
+    return this.lock(projectId, 'c.id', id, 'FOR SHARE OF c');
+  }
+
+  findByNameForShare(projectId: string, name: string): Promise<ComputeResource | null> {
+    return this.lock(projectId, 'c.name', name, 'FOR SHARE OF c');
   }
 
   async locations(id: number): Promise<Location[]> {
@@ -83,7 +87,7 @@ export class ComputeResourcesRepository {
     );
   }
 
-  /** Makes the registry known to a project, in every location; nothing happens where it is. */
+  /** Makes the registry known to a project, in every location that stays; nothing happens where it is. */
   async ensureBuiltIn(projectId: string): Promise<void> {
     await this.database.run(
       `WITH made AS (
@@ -91,7 +95,7 @@ export class ComputeResourcesRepository {
          SELECT id, $2, $2, 'The images of this registry', true FROM projects WHERE id = $1
          ON CONFLICT DO NOTHING RETURNING id)
        INSERT INTO compute_resource_locations (compute_resource_id, location_id)
-       SELECT made.id, l.id FROM made CROSS JOIN locations l`,
+       SELECT made.id, l.id FROM made CROSS JOIN locations l FOR KEY SHARE OF l`,
       [projectId, REGISTRY_PROVIDER],
     );
   }
@@ -140,10 +144,11 @@ export class ComputeResourcesRepository {
     return true;
   }
 
+  /** Those that somebody removes just now are none. */
   async addAllLocations(id: number): Promise<void> {
     await this.database.run(
-      `INSERT INTO compute_resource_locations (compute_resource_id, location_id) SELECT $1, id FROM locations
-       ON CONFLICT DO NOTHING`,
+      `INSERT INTO compute_resource_locations (compute_resource_id, location_id)
+       SELECT $1, id FROM locations FOR KEY SHARE ON CONFLICT DO NOTHING`,
       [id],
     );
   }
@@ -152,10 +157,15 @@ export class ComputeResourcesRepository {
     await this.database.run('DELETE FROM compute_resources WHERE id = $1', [id]);
   }
 
-  private lock(projectId: string, id: number, lock: string): Promise<ComputeResource | null> {
+  private lock(
+    projectId: string,
+    column: 'c.id' | 'c.name',
+    value: number | string,
+    lock: string,
+  ): Promise<ComputeResource | null> {
     return this.database.one<ComputeResource>(
-      `SELECT ${COLUMNS} FROM ${FROM} WHERE c.project_id = $1 AND c.id = $2 ${lock}`,
-      [projectId, id],
+      `SELECT ${COLUMNS} FROM ${FROM} WHERE c.project_id = $1 AND ${column} = $2 ${lock}`,
+      [projectId, value],
     );
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { isMissingReference, isUniqueViolation } from '../../../platform/database/database.errors.js';
+import { isStorable } from '../../../platform/database/storable-text.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { type Image, ImagesService } from '../../images/index.js';
 import type { Actor } from '../../tenancy/index.js';
@@ -88,7 +89,7 @@ export class ComputeResourcesService {
     check(null, wanted);
     return this.storing(null, async () => {
       const id = await this.resources.insert(actor.projectId!, wanted);
-      await this.place(id, wanted.locationIds ?? (within.locationId === null ? null : [within.locationId]));
+      await this.place(id, wanted.locationIds ?? (within.locationId === null ? null : [within.locationId]), null);
       const created = (await this.resources.findForShare(actor.projectId!, id))!;
       await this.changes.record(actor, 'compute_resource', 'created', created, created.projectId);
       return this.detail(created);
@@ -114,7 +115,7 @@ export class ComputeResourcesService {
       check(id, wanted);
       if (wanted.provider !== found.provider) await this.mayChangeProvider(found);
       await this.resources.update(id, wanted);
-      if (change.locationIds) await this.place(id, change.locationIds);
+      if (change.locationIds) await this.place(id, change.locationIds, id);
       const changed = (await this.resources.findForShare(actor.projectId!, id))!;
       await this.changes.record(actor, 'compute_resource', 'updated', changed, changed.projectId);
       return this.detail(changed);
@@ -152,10 +153,11 @@ export class ComputeResourcesService {
     };
   }
 
-  private async place(id: number, locationIds: readonly number[] | null): Promise<void> {
+  /** @param knownId null: nobody knows the compute resource yet */
+  private async place(id: number, locationIds: readonly number[] | null, knownId: number | null): Promise<void> {
     if (locationIds === null) await this.resources.addAllLocations(id);
     else if (!(await this.resources.setLocations(id, locationIds))) {
-      throw refusal('compute_resource', id, 'locations', { reason: 'missing' });
+      throw refusal('compute_resource', knownId, 'locations', { reason: 'missing' });
     }
   }
 
@@ -185,7 +187,7 @@ function check(id: number | null, wanted: Omit<CreateComputeResource, 'locationI
   if ((wanted.url?.length ?? 0) > URL_MAXIMUM) faults.add('url', { reason: 'too_long', maximum: URL_MAXIMUM });
   if (wanted.url !== null && bringsCredentials(wanted.url)) faults.add('url', { reason: 'credentials' });
   for (const attribute of ['description', 'url'] as const) {
-    if (wanted[attribute]?.includes('\0')) faults.add(attribute, { reason: 'characters' });
+    if (!isStorable(wanted[attribute] ?? '')) faults.add(attribute, { reason: 'characters' });
   }
   faults.check('compute_resource', id);
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { isUuid } from '../../../common/ids.js';
 import { Config } from '../../../config/config.js';
 import { isMissingReference, isUniqueViolation } from '../../../platform/database/database.errors.js';
+import { isStorable } from '../../../platform/database/storable-text.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { SecretBox } from '../../../platform/secrets/secret-box.js';
 import { type Image, ImageNotFoundError, ImagePinsService, ImagesService } from '../../images/index.js';
@@ -200,7 +201,7 @@ export class ProvisioningImagesService {
     if (wanted === undefined) return this.resources.findForShare(projectId, before.computeResourceId);
     return this.find('compute_resource', wanted, {
       byId: (id) => this.resources.findForShare(projectId, id),
-      byName: (name) => this.resources.find(projectId, { locationId: null }, { id: null, name }),
+      byName: (name) => this.resources.findByNameForShare(projectId, name),
     });
   }
 
@@ -226,7 +227,7 @@ export class ProvisioningImagesService {
   ): Promise<Row | null> {
     if (reference === null) return null;
     if ('id' in reference) return finders.byId(reference.id);
-    const found = await finders.byName(reference.name);
+    const found = isStorable(reference.name) ? await finders.byName(reference.name) : null;
     if (!found) throw new ReferenceNotFoundError(noun, reference.name);
     return found;
   }

@@ -38,6 +38,10 @@ export class LocationsRepository {
     );
   }
 
+  findForUpdate(id: number): Promise<Location | null> {
+    return this.database.one<Location>(`SELECT ${COLUMNS} FROM locations WHERE id = $1 FOR UPDATE`, [id]);
+  }
+
   async any(): Promise<boolean> {
     return (await this.database.one('SELECT 1 FROM locations LIMIT 1')) !== null;
   }

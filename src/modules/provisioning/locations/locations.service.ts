@@ -48,12 +48,14 @@ export class LocationsService {
   /** @throws NotPermittedError, RowNotFoundError, RecordInvalidError */
   async update(actor: Actor, key: RowKey, change: Partial<CreateLocation>): Promise<Location> {
     mayAdminister(actor, 'edit_locations');
-    const found = await this.get(actor, key);
-    const wanted = { ...found, ...change };
-    if (wanted.name === found.name && wanted.description === found.description) return found;
-    check(found.id, wanted);
-    return this.storing(found.id, async () => {
-      const changed = await this.locations.update(found.id, wanted.name, wanted.description);
+    const { id } = await this.get(actor, key);
+    return this.storing(id, async () => {
+      const found = await this.locations.findForUpdate(id);
+      if (!found) throw new RowNotFoundError('location', key.name);
+      const wanted = { ...found, ...change };
+      if (wanted.name === found.name && wanted.description === found.description) return found;
+      check(id, wanted);
+      const changed = await this.locations.update(id, wanted.name, wanted.description);
       await this.changes.record(actor, 'location', 'updated', changed);
       return changed;
     });

@@ -18,6 +18,12 @@ import type {
 import type { RowKey } from '../row-key.js';
 import { OperatingSystemsRepository } from './operating-systems.repository.js';
 
+/** Longest parts of a version. @see Foreman, app/models/operatingsystem.rb */
+const MAJOR_MAXIMUM = 5;
+const MINOR_MAXIMUM = 16;
+
+type Values = Omit<CreateOperatingSystem, 'architectureIds'>;
+
 /** The operating systems that provisioning images hold: everybody's, kept by administrators. */
 @Injectable()
 export class OperatingSystemsService {
@@ -56,10 +62,10 @@ export class OperatingSystemsService {
   /** @throws NotPermittedError, RecordInvalidError */
   create(actor: Actor, wanted: CreateOperatingSystem): Promise<OperatingSystem> {
     mayAdminister(actor, 'create_operatingsystems');
-    check(null, wanted);
+    check(null, wanted, null);
     return this.storing(null, async () => {
       const created = await this.systems.insert(wanted);
-      await this.setArchitectures(created.id, wanted.architectureIds);
+      await this.setArchitectures(created.id, wanted.architectureIds, null);
       await this.changes.record(actor, 'operating_system', 'created', created);
       return created;
     });
@@ -73,8 +79,8 @@ export class OperatingSystemsService {
       const found = await this.systems.findForUpdate(id);
       if (!found) throw new RowNotFoundError('operatingsystem', key.name);
       const wanted = { ...found, ...change };
-      check(id, wanted);
-      if (change.architectureIds) await this.setArchitectures(id, change.architectureIds);
+      check(id, wanted, found);
+      if (change.architectureIds) await this.setArchitectures(id, change.architectureIds, id);
       const changed = await this.systems.update(id, wanted);
       await this.changes.record(actor, 'operating_system', 'updated', changed);
       return changed;
@@ -101,10 +107,11 @@ export class OperatingSystemsService {
     return found;
   }
 
-  private async setArchitectures(id: number, architectureIds: readonly number[]): Promise<void> {
+  /** @param knownId null: nobody knows the system yet */
+  private async setArchitectures(id: number, architectureIds: readonly number[], knownId: number | null) {
     const existing = new Set(await this.architectures.existing(architectureIds));
     if (!architectureIds.every((each) => existing.has(each))) {
-      throw refusal('operatingsystem', id, 'architectures', { reason: 'missing' });
+      throw refusal('operatingsystem', knownId, 'architectures', { reason: 'missing' });
     }
     await this.systems.setArchitectures(id, architectureIds);
   }
@@ -122,12 +129,13 @@ export class OperatingSystemsService {
   }
 }
 
-function check(id: number | null, wanted: Omit<CreateOperatingSystem, 'architectureIds'>): void {
+/** @param before what may stay as it is, since configurations give versions of any length; null: nothing */
+function check(id: number | null, wanted: Values, before: Values | null): void {
   const faults = new FaultList();
   faults.required('name', wanted.name);
   if (/\s/.test(wanted.name.trim())) faults.add('name', { reason: 'white_space' });
-  faults.required('major', wanted.major);
-  faults.short('minor', wanted.minor);
+  if (wanted.major !== before?.major) faults.required('major', wanted.major, MAJOR_MAXIMUM);
+  if (wanted.minor !== before?.minor) faults.short('minor', wanted.minor, MINOR_MAXIMUM);
   faults.short('description', wanted.description);
   faults.short('family', wanted.family);
   faults.short('releaseName', wanted.releaseName);

@@ -20,9 +20,8 @@ export class OrganizationsService {
 
   /** @throws RowNotFoundError unknown, disabled, or one in which the caller has no role */
   async get(caller: Session, key: RowKey): Promise<Organization> {
-    const found = await this.organizations.find(key);
-    const visible = found && (await this.visible(caller));
-    if (!found || (visible && !visible.includes(found.projectId))) throw new RowNotFoundError('organization', key.name);
+    const found = await this.organizations.find(await this.visible(caller), key);
+    if (!found) throw new RowNotFoundError('organization', key.name);
     return found;
   }
 
