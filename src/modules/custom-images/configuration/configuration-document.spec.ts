@@ -18,6 +18,8 @@ function faultsOf(text: string): string {
   }
 }
 
+/** So many keys of a mapping. */
+const numbered = (count: number) => Array.from({ length: count }, (_, number) => `k${number}`).join(', ');
 const build = (more: object) => stringify({ ...SMALLEST, Build: { ...SMALLEST.Build, ...more } });
 const image = (Image: object) => stringify({ ...SMALLEST, Image });
 
@@ -85,6 +87,8 @@ describe('a configuration', () => {
     ['a date stands for a text', `${stringify(SMALLEST)}Region: 2026-01-01\n`, 'Region: must be string'],
     ['a text stands for a number', image({ RootVolume: { Size: '40' } }), 'Image.RootVolume.Size: must be integer'],
     ['a number has a fraction', image({ RootVolume: { Size: 1.5 } }), 'Image.RootVolume.Size: must be integer'],
+    ['a disk is less than nothing', image({ RootVolume: { Size: -1 } }), 'Image.RootVolume.Size: must be >= 0'],
+    ['no image can have the disk', image({ RootVolume: { Size: 2 ** 31 } }), 'Image.RootVolume.Size: must be <='],
     ['a word is no boolean', build({ UpdateOsPackages: { Enabled: 'maybe' } }), 'Build.UpdateOsPackages.Enabled'],
     ['the parent is neither', build({ ParentImage: 'img-1' }), 'Build.ParentImage'],
     ['a name is too long', image({ Name: 'x'.repeat(100) }), 'Image.Name'],
@@ -93,6 +97,12 @@ describe('a configuration', () => {
     ['the value of a tag is too long', build({ Tags: [{ Key: 'k', Value: 'v'.repeat(257) }] }), 'Build.Tags.0.Value'],
     ['a tag is reserved', image({ Tags: [{ Key: 'parallelcluster:version', Value: '' }] }), 'Image.Tags.0.Key'],
     ['a tag is an attribute', image({ Tags: [{ Key: 'owner', Value: '' }] }), 'Image.Tags.0.Key'],
+    ['a tag is no id of an image', image({ Tags: [{ Key: 'kernel_id', Value: 'x' }] }), 'Image.Tags.0.Value'],
+    [
+      'a tag has another word',
+      image({ Tags: [{ Key: 'cinder_encryption_key_deletion_policy', Value: 'x' }] }),
+      'Image.Tags.0.Value',
+    ],
     ['a tag is one of Kiln', image({ Tags: [{ Key: 'kiln_official_os', Value: 'rocky9' }] }), 'Image.Tags.0.Key'],
     ['a text cannot be kept', `${stringify(SMALLEST)}CustomS3Bucket: "a\\0"\n`, 'CustomS3Bucket'],
     ['a component is of no type', build({ Components: [{ Type: 'ansible', Value: 'x' }] }), 'Build.Components.0.Type'],
@@ -134,6 +144,13 @@ describe('a configuration', () => {
     for (const place of ['A', 'Build.InstanceType', 'Build.ParentImage', 'Build.B']) expect(faults).toContain(place);
   });
 
+  it('may name a thing once and use it again', () => {
+    const tags = '[{Key: a, Value: b}]';
+    const text = `Image: {Tags: &tags ${tags}}\nBuild: {InstanceType: m6i.large, ParentImage: ami-1, Tags: *tags}`;
+
+    expect(faultsOf(text)).toBe('');
+  });
+
   it.each([
     ['no YAML', 'a: [1'],
     ['a key twice', 'Build: 1\nBuild: 2'],
@@ -143,6 +160,15 @@ describe('a configuration', () => {
     ['nothing', ''],
     ['several documents', 'a: 1\n---\nb: 2'],
     ['a nest without an end', '['.repeat(20_000)],
+    ['more than anybody writes', `a: [${'1,'.repeat(20_000)}]`],
+    ['more than it seems', `Build: {Components: [&a {${numbered(500)}}${', *a'.repeat(60)}]}`],
+    ['more text than it seems', `a: [&a ${'x'.repeat(50_000)}${', *a'.repeat(60)}]`],
+    [
+      'more text in keys than it seems',
+      `a: [&a {${'x'.repeat(1_000)}: 1, ${'y'.repeat(50_000)}: 1}${', *a'.repeat(60)}]`,
+    ],
+    ['aliases without an end', `a: [&a 1${', *a'.repeat(101)}]`],
+    ['part of itself', 'a: &a [*a]'],
   ])('is none: %s', (_what, text) => {
     const document = new ConfigurationDocument(text);
 

@@ -1,11 +1,13 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import { load, YAML11_SCHEMA } from 'js-yaml';
-import { isImageAttribute, isReservedProperty } from '../../images/index.js';
+import { declaredFault, isImageAttribute, isReservedProperty } from '../../images/index.js';
 import { ConfigurationInvalidError, ConfigurationUnreadableError } from '../custom-images.errors.js';
+import { extentFault } from './configuration-extent.js';
 import { CONFIGURATION_SCHEMA } from './configuration-schema.js';
 import type { ConfiguredComponent, ConfiguredTag, ImageConfiguration } from './image-configuration.js';
 
 const MOST_FAULTS = 50;
+const MOST_ALIASES = 100;
 const SYSTEM_TAG = 'parallelcluster:';
 const TAG_OF_USERS = 'parallelcluster:custom_resource';
 /** What Kiln reads scripts from: the web, objects of the project, its scripts by name, and what stands in the address. */
@@ -24,7 +26,7 @@ export class ConfigurationDocument {
   constructor(text: string) {
     const { root, unreadable } = read(text);
     this.root = root;
-    this.unreadable = unreadable ?? (isMapping(root) ? null : 'it is none');
+    this.unreadable = unreadable ?? (isMapping(root) ? extentFault(root) : 'it is none');
   }
 
   /** The region that it names, if it can be read at all. */
@@ -51,10 +53,10 @@ export class ConfigurationDocument {
   }
 }
 
-/** As the reference reads it: YAML 1.1, in which `yes` is a boolean and 2026-01-01 a date. Bounded in depth and time. */
+/** As the reference reads it: YAML 1.1, in which `yes` is a boolean and 2026-01-01 a date. Bounded in depth and aliases. */
 function read(text: string): { root: unknown; unreadable: string | null } {
   try {
-    return { root: load(text, { schema: YAML11_SCHEMA }), unreadable: null };
+    return { root: load(text, { schema: YAML11_SCHEMA, maxAliases: MOST_ALIASES }), unreadable: null };
   } catch (error) {
     return { root: null, unreadable: (error as Error).message.split('\n')[0]! };
   }
@@ -94,11 +96,13 @@ function tagFaults(place: string, tags: readonly ConfiguredTag[] = []): string[]
 
 /** Labels of an image are among its properties, so they follow their rules. */
 function propertyFaults(tags: readonly ConfiguredTag[] = []): string[] {
-  return tags.flatMap(({ Key }, index) =>
-    isImageAttribute(Key) || isReservedProperty(Key) || Key === 'architecture'
-      ? [`Image.Tags.${index}.Key: images have something of that name themselves`]
-      : [],
-  );
+  return tags.flatMap(({ Key, Value }, index) => {
+    if (isImageAttribute(Key) || isReservedProperty(Key) || Key === 'architecture') {
+      return [`Image.Tags.${index}.Key: images have something of that name themselves`];
+    }
+    const fault = declaredFault(Key, Value);
+    return fault === null ? [] : [`Image.Tags.${index}.Value: ${fault}`];
+  });
 }
 
 function componentFaults({ Type, Value }: ConfiguredComponent, index: number): string[] {

@@ -40,6 +40,8 @@ const arnOf = (kind: string) => matching(`^arn:.*:${kind}/`);
 
 /** Beside the architecture, which is one of the properties that an image may have. */
 const IMAGE_TAGS_MAX = 127;
+/** What an image can have as its least disk; what volumes can have is a validator's to say. */
+const VOLUME_GIB_MAX = 2 ** 31 - 1;
 
 /**
  * The shape of an image configuration: what is not named is not known.
@@ -52,7 +54,11 @@ export const CONFIGURATION_SCHEMA = mapping(
       // The builder of the reference puts a date of 29 characters behind it, and may have 128.
       Name: { ...text, maxLength: 99 },
       Tags: tags(IMAGE_TAGS_MAX),
-      RootVolume: mapping({ Size: { type: 'integer' }, Encrypted: boolean, KmsKeyId: text }),
+      RootVolume: mapping({
+        Size: { type: 'integer', minimum: 0, maximum: VOLUME_GIB_MAX },
+        Encrypted: boolean,
+        KmsKeyId: text,
+      }),
     }),
     Build: mapping(
       {
