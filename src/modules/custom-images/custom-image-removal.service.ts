@@ -33,6 +33,8 @@ import { Regions } from './regions.js';
 /** From then on what is on its way out is taken for forgotten; until then its event is on the way. */
 const FORGOTTEN_AFTER_MS = 10_000;
 const SWEEP_BATCH = 100;
+/** What is told of a user of an image that is none of the project's business. */
+const FOREIGN_BUILD = 'a build of another project';
 
 /**
  * Deletes custom images: accepted at once, done in the background. The state says what is to be done, so that whoever comes
@@ -171,10 +173,16 @@ export class CustomImageRemovalService implements OnModuleInit {
     if (image.projectId === projectId) await this.imageRemoval.delete(actor, imageId, { evenInUse: true });
   }
 
-  private async checkUnused(actor: Actor, { name }: CustomImage, image: Image, force: boolean): Promise<void> {
+  private async checkUnused(
+    actor: Actor,
+    { name, projectId }: CustomImage,
+    image: Image,
+    force: boolean,
+  ): Promise<void> {
     if (image.protected) throw new ImageProtectedError(image.id);
     if (force) return;
-    const users = (await this.jobs.findCustomising(image.id)).map((id) => `job ${id}`);
+    const builds = await this.jobs.findCustomising(image.id);
+    const users = [...new Set(builds.map((job) => (job.projectId === projectId ? `job ${job.id}` : FOREIGN_BUILD)))];
     if (await this.pins.isPinned(image.id)) users.push('a record of the project');
     if (users.length > 0) throw new CustomImageInUseError(name, image.amiId, users);
     const sharers = await this.sharersOf(actor, image);

@@ -143,15 +143,14 @@ export class JobsRepository {
     return this.database.one<Job>(`SELECT ${COLUMNS} FROM jobs j WHERE j.id = $1`, [id], 'jobs-find-even-deleted');
   }
 
-  /** The ids of jobs that have not ended and customise an image, oldest first; at most `limit`. */
-  async findCustomising(imageId: string, limit: number): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }>(
-      `SELECT j.id FROM jobs j
+  /** Jobs of any project that have not ended and customise an image, oldest first; at most `limit`. */
+  findCustomising(imageId: string, limit: number): Promise<Pick<Job, 'id' | 'projectId'>[]> {
+    return this.database.query<Pick<Job, 'id' | 'projectId'>>(
+      `SELECT j.id, j.project_id AS "projectId" FROM jobs j
        WHERE j.job_type = 'customize' AND j.status IN ('queued', 'running') AND j.image_id = $1
        ORDER BY j.created_at, j.id LIMIT $2`,
       [imageId, limit],
     );
-    return rows.map(({ id }) => id);
   }
 
   page(query: JobQuery, limit: number, after: Job | null): Promise<Job[]> {

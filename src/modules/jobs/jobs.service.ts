@@ -102,8 +102,8 @@ export class JobsService {
     return job;
   }
 
-  /** Some of the jobs, of whichever project, that are making other images of an image. */
-  findCustomising(imageId: string): Promise<string[]> {
+  /** Some of the jobs that are making other images of an image. They may be of projects of which nobody is to be told. */
+  findCustomising(imageId: string): Promise<Pick<Job, 'id' | 'projectId'>[]> {
     return this.jobs.findCustomising(imageId, CUSTOMISING_TOLD);
   }
 

@@ -179,10 +179,21 @@ it('is not deleted while others use or see it, unless that is insisted on; and n
     imageRootArchiveName: 'child',
     scripted: { updateOsPackages: false, scripts: [] },
   });
+  const bob = await world.member(app);
+  await images.update(alice, imageId, { visibility: 'community' });
+  const foreign = await app.jobs.create(bob, {
+    face: 'parallelcluster',
+    jobType: 'customize',
+    artifactId: imageId,
+    sharedSources: true,
+    imageRootArchiveName: 'child',
+    scripted: { updateOsPackages: false, scripts: [] },
+  });
   await expect(remove('wanted')).rejects.toMatchObject({
     code: 'custom_images.in_use',
-    message: expect.stringContaining(user.id),
+    message: expect.stringContaining(`is used by job ${user.id}, a build of another project; delete`),
   });
+  await app.jobs.cancel(bob, 'parallelcluster', foreign.id);
   await app.jobs.cancel(alice, 'parallelcluster', user.id);
   await images.update(alice, imageId, { visibility: 'shared' });
   await service(ImageMembersService).add(alice, imageId, 'friends');
