@@ -22,13 +22,18 @@ import {
   ParentImageUnknownError,
 } from './custom-images.errors.js';
 import { CustomImagesRepository } from './custom-images.repository.js';
-import { BUILDER_VERSION, type BuildAnswer, type BuildCustomImage, CUSTOM_IMAGES_FACE } from './custom-images.types.js';
+import {
+  BUILDER_VERSION,
+  type BuildAnswer,
+  type BuildCustomImage,
+  CUSTOM_IMAGES_FACE,
+  LONGEST_NAME,
+} from './custom-images.types.js';
 import { ParentImages } from './parent-images.js';
 import { Regions } from './regions.js';
 import { ConfigurationValidators, type ValidationContext } from './validation/configuration-validators.js';
 import { isAtLeast } from './validation/validation.js';
 
-const LONGEST_NAME = 128;
 /** Where the configurations of builds lie in their projects. */
 const CONFIG_BUCKET = 'parallelcluster';
 /** Memory of the machine that builds, by the size of the instance that is asked for. */
@@ -39,6 +44,9 @@ interface Plan extends ValidationContext {
   readonly wanted: BuildCustomImage;
   readonly parentId: string;
 }
+
+/** Takes back what a dry run has done. */
+class DryRunEnd extends Error {}
 
 /** Builds custom images: each is one job that customises its parent by scripts. */
 @Injectable()
@@ -77,6 +85,8 @@ export class CustomImageBuildsService implements OnModuleInit {
    * @throws CustomImageExistsError
    * @throws ConfigurationUnreadableError, ConfigurationInvalidError
    * @throws ParentImageUnknownError nobody may suppress that there must be one
+   * @throws MalformedAddressError, JobScriptsError, JobSourceError, JobObjectMissingError nor that its job must be one that can
+   *   be run
    * @throws LimitExceededError there is no room for the job, or just now for the image that it would make
    */
   async build(actor: Actor, wanted: BuildCustomImage): Promise<BuildAnswer> {
@@ -95,9 +105,25 @@ export class CustomImageBuildsService implements OnModuleInit {
     }
     if (!parent?.rootfs) throw new ParentImageUnknownError(configuration.Build.ParentImage);
     for (const quantity of ['queued_jobs', 'images'] as const) await this.ledger.check(projectId, quantity, 1);
-    if (wanted.dryRun) return { image: null, messages };
-    const record = await this.accept(actor, { ...context, wanted, parentId: parent.image.id });
+    const plan: Plan = { ...context, wanted, parentId: parent.image.id };
+    if (wanted.dryRun) {
+      await this.rehearse(actor, plan);
+      return { image: null, messages };
+    }
+    const record = await this.accept(actor, plan);
     return { image: { record, image: null, job: null }, messages };
+  }
+
+  /** Begins the job and takes it back, so that whatever would refuse it does so now. */
+  private async rehearse(actor: Actor, plan: Plan): Promise<void> {
+    try {
+      await this.uow.run(async () => {
+        await this.begin(actor, plan);
+        throw new DryRunEnd();
+      });
+    } catch (error) {
+      if (!(error instanceof DryRunEnd)) throw error;
+    }
   }
 
   private async accept(actor: Actor, plan: Plan): Promise<CustomImage> {
@@ -109,10 +135,8 @@ export class CustomImageBuildsService implements OnModuleInit {
     });
     try {
       return await this.uow.run(async () => {
-        const { projectId, region, wanted } = plan;
-        const hollow = await this.customImages.lockHollow(projectId, region, wanted.name);
-        if (hollow) await this.removal.remove(hollow);
-        const job = await this.createJob(actor, plan);
+        const { projectId, region } = plan;
+        const job = await this.begin(actor, plan);
         const address = { bucket: CONFIG_BUCKET, key: `images/${region}/${job.id}/image-config.yaml` };
         const config = await this.artifacts.attach(projectId, address, file.id, { contentType: 'application/yaml' });
         const record = await this.customImages.insert(newRecord(actor, plan, job, config.id));
@@ -125,8 +149,11 @@ export class CustomImageBuildsService implements OnModuleInit {
     }
   }
 
-  private createJob(actor: Actor, { configuration, projectId, region, wanted, parentId }: Plan): Promise<Job> {
+  /** Makes room for the name, and creates the job. */
+  private async begin(actor: Actor, { configuration, projectId, region, wanted, parentId }: Plan): Promise<Job> {
     const { Build, Image } = configuration;
+    const hollow = await this.customImages.lockHollow(projectId, region, wanted.name);
+    if (hollow) await this.removal.remove(hollow);
     const date = this.clock.now().toISOString().slice(0, 19).replaceAll(':', '-');
     return this.jobs.create(actor, {
       face: CUSTOM_IMAGES_FACE,

@@ -9,6 +9,9 @@ export const CUSTOM_IMAGES_FACE = 'parallelcluster';
 /** The version of the reference that Kiln's builds speak. Each build notes the one that made it. */
 export const BUILDER_VERSION = '3.12.0';
 
+/** Most characters that a name has. */
+export const LONGEST_NAME = 128;
+
 /** What is built, and how strict that is looked at. */
 export interface BuildCustomImage {
   readonly name: string;
@@ -16,8 +19,8 @@ export interface BuildCustomImage {
   readonly region?: string;
   /** The configuration's text. */
   readonly configuration: string;
-  /** Names of validators that do not run; `ALL` for every one. */
-  readonly suppressed: ReadonlySet<string>;
+  /** Names of validators that do not run. */
+  readonly suppressed: ReadonlySet<string> | 'all';
   /** Messages of this level or above refuse the build. */
   readonly failureLevel: ValidationLevel;
   readonly rollbackOnFailure: boolean;

@@ -18,6 +18,7 @@ export {
   type CustomImageQuery,
   type CustomImageView,
   type ListedCustomImage,
+  LONGEST_NAME,
 } from './custom-images.types.js';
 export { OFFICIAL_SYSTEMS } from './official-os.js';
 export { Regions } from './regions.js';

@@ -9,8 +9,9 @@ import type { Job } from './job.entity.js';
 import { JobObjectMissingError, JobSourceError } from './jobs.errors.js';
 import type { CreateJob } from './jobs.types.js';
 
-/** Architectures that images are built of; those that say nothing are the first. */
+/** Architectures that images are built of, as they are spelled; what says nothing is the first. */
 const ARCHS: Readonly<Record<string, 'x86_64' | 'aarch64'>> = {
+  '': 'x86_64',
   x86_64: 'x86_64',
   amd64: 'x86_64',
   aarch64: 'aarch64',
@@ -74,7 +75,7 @@ export class JobSources {
     if (!rootfs) {
       throw new JobSourceError(`The manifest of image ${imageId} names no root file system`, { imageId });
     }
-    const arch = ARCHS[image.architecture ?? 'x86_64']!;
+    const arch = ARCHS[image.architecture ?? '']!;
     const { requireDkms } = this.config.ims;
     const fileId = await this.refer(rootfs.id, image.linkPath);
     return { recipeId: null, imageId, recipeType: null, templateDictionary: null, requireDkms, arch, fileId };
@@ -84,7 +85,7 @@ export class JobSources {
     const found = await this.rootOf(actor, artifactId);
     const isOurs = found !== null && (sharedSources === true || found.image.projectId === actor.projectId);
     // No face that asks for such jobs has a word for other architectures, so none has shown the image.
-    if (!isOurs || !Object.hasOwn(ARCHS, found.image.architecture ?? 'x86_64')) {
+    if (!isOurs || !Object.hasOwn(ARCHS, found.image.architecture ?? '')) {
       throw new JobSourceError(`There is no image with id ${artifactId}`, { imageId: artifactId });
     }
     return found;

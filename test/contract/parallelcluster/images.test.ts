@@ -140,6 +140,7 @@ describe('a build', () => {
     ['no body', undefined, '', badRequest('[Bb]ody')],
     ['text', '"text"', '', badRequest('object')],
     ['no JSON', '{', '', badRequest()],
+    ['a nest without an end', `{"imageId":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, '', badRequest('nested')],
     ['no name', { imageConfiguration: 'x' }, '', badRequest('imageId', 'required')],
     ['no configuration', { imageId: 'name' }, '', badRequest('imageConfiguration', 'required')],
     ['an empty configuration', { imageId: 'name', imageConfiguration: '' }, '', badRequest('imageConfiguration')],
@@ -165,10 +166,22 @@ describe('a build', () => {
       '?suppressValidators=ALL&suppressValidators=ALL',
       badRequest('unique'),
     ],
+    [
+      'a suppression of one validator twice',
+      { imageId: 'name', imageConfiguration: 'x' },
+      '?suppressValidators=type:A&suppressValidators=type:A',
+      badRequest('unique'),
+    ],
     ['an unknown region', { imageId: 'name', imageConfiguration: 'x' }, '?region=mars', badRequest(`'mars'`)],
     ['two regions', { imageId: 'name', imageConfiguration: 'Region: a' }, '?region=us-east-1', badRequest('region')],
     ['no YAML', { imageId: 'name', imageConfiguration: 'a: [' }, '', badRequest('YAML')],
     ['no mapping', { imageId: 'name', imageConfiguration: 'text' }, '', badRequest('mapping')],
+    [
+      'more values than it seems',
+      { imageId: 'name', imageConfiguration: `a: [&a [${'1,'.repeat(900)}]${', *a'.repeat(90)}]` },
+      '',
+      badRequest('aliases'),
+    ],
   ])('is refused for %s', async (_what, body, query, expected) => {
     expect(await alice.build(body, query)).toMatchObject({ status: 400, body: expected });
   });
@@ -242,6 +255,7 @@ describe('a build', () => {
       ['EbsVolumeTypeSizeValidator', expect.any(String)],
     ]);
     expect(await findings(volume(20_000))).toEqual([['EbsVolumeTypeSizeValidator', expect.any(String)]]);
+    expect((await build(alice, aName(), volume(2 ** 31), '?suppressValidators=ALL')).status).toBe(400);
   });
 
   it('may say what is not to be looked at, and what is grave', async () => {
@@ -260,6 +274,8 @@ describe('a build', () => {
     expect((await build(alice, aName(), text, strict)).body.configurationValidationErrors).toHaveLength(1);
     const silent = await build(alice, aName(), text, '?suppressValidators=ALL');
     expect([silent.status, silent.body.validationMessages]).toEqual([202, undefined]);
+    expect((await build(alice, aName(), text, `?${type('ALL')}`)).status).toBe(400);
+    expect((await build(alice, aName(), text, `?suppressValidators=ALL&${type('ALL')}`)).status).toBe(202);
     const nothing = aConfiguration({ ParentImage: 'ami-00000000000000000' });
     expect(await build(alice, aName(), nothing, '?suppressValidators=ALL')).toMatchObject({
       status: 400,
@@ -305,6 +321,11 @@ describe('another project’s image, or none', () => {
       });
     }
     expect((await send(alice, '1wrong')).body).toEqual(badRequest('1wrong'));
+    expect(await send(alice, 'a'.repeat(128))).toMatchObject({ status: 404 });
+    expect(await send(alice, 'a'.repeat(129))).toMatchObject({
+      status: 400,
+      body: { message: expect.stringMatching(/^Image id .* 128 is the most$/) },
+    });
     expect((await send(alice, `${name}?region=mars`)).body).toEqual(badRequest(`'mars'`));
   });
 });

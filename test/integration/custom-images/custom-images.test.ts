@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
 import {
   accountNumberOf,
@@ -336,4 +336,59 @@ it('is refused for a bucket that can be none, unless that is not looked at', asy
   expect(await findings(alice, {}, wrong)).toEqual([['S3BucketValidator', 'ERROR']]);
   expect(await findings(alice, {}, { CustomS3Bucket: 'a.bucket-1' })).toEqual([]);
   expect((await build(alice, 'not-built', { Build, ...wrong }, { dryRun: true, suppressed })).messages).toEqual([]);
+});
+
+describe('a build that could not be begun', () => {
+  const script = (Value: string, Type = 'script') => ({ Components: [{ Type, Value }] });
+  const longest = 'k'.repeat(1_025);
+  const unbuildable = async () => {
+    const id = await aParent(alice);
+    await service(ImagesService).update(alice, id, { setProperties: { architecture: 'riscv64' } });
+    return { ParentImage: await amiOf(alice, id) };
+  };
+
+  it.each([
+    [
+      'too many scripts',
+      { Components: Array(21).fill({ Type: 'script', Value: 'data:;base64,eA==' }) },
+      'jobs.scripts',
+    ],
+    ['an arn that names nothing', script('arn:aws:x', 'arn'), 'jobs.scripts'],
+    ['an address that is too long', script(`s3://scripts/${longest}`), 'artifacts.malformed_address'],
+    ['a name that is too long', script(`file://${longest}`), 'artifacts.malformed_address'],
+    ['no name', script('file:///'), 'artifacts.malformed_address'],
+    ['a parent of an architecture that is not built', unbuildable, 'jobs.source'],
+  ])('is refused for %s, also in a dry run and if nobody looks', async (_what, wrong, code) => {
+    const more = typeof wrong === 'function' ? await wrong() : wrong;
+    const Build = { InstanceType: 'm6i.large', ParentImage: await amiOf(alice, parentId), ...more };
+
+    for (const dryRun of [true, false]) {
+      await expect(build(alice, 'refused', { Build }, { dryRun, suppressed: 'all' })).rejects.toMatchObject({ code });
+    }
+  });
+});
+
+it('is begun by a dry run as little as by none', async () => {
+  const carol = await world.member(app, { queued_jobs: 1 });
+  const Build = { InstanceType: 'm6i.large', ParentImage: await amiOf(carol, await aParent(carol)) };
+  next = atOnce;
+
+  for (let times = 0; times < 2; times += 1) {
+    expect(await build(carol, 'rehearsed', { Build }, { dryRun: true })).toEqual({ image: null, messages: [] });
+  }
+
+  const kept = `SELECT 1 FROM jobs WHERE project_id = $1 UNION ALL SELECT 1 FROM custom_images WHERE project_id = $1`;
+  expect(await app.database.query(kept, [carol.projectId])).toEqual([]);
+  expect((await build(carol, 'rehearsed', { Build })).image).not.toBeNull();
+});
+
+it('starts from a parent that says nothing of its architecture', async () => {
+  const id = await aParent(alice);
+  await service(ImagesService).update(alice, id, { setProperties: { architecture: '' } });
+  const Build = { InstanceType: 'm6i.large', ParentImage: await amiOf(alice, id) };
+  next = atOnce;
+
+  await build(alice, 'wordless', { Build });
+
+  await reaches('wordless', 'complete');
 });

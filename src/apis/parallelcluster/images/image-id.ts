@@ -1,3 +1,4 @@
+import { CustomImageNameTooLongError, LONGEST_NAME } from '../../../modules/custom-images/index.js';
 import type { Dialect } from '../dialect.js';
 import { BadInputError } from '../parallelcluster.errors.js';
 import { quoted } from '../query.js';
@@ -17,5 +18,16 @@ export function checkImageId(id: string, dialect: Dialect, member: 'imageId' | '
   if (dialect === 'preview' && (id.length < minimum || id.length > maximum)) {
     throw new BadInputError(`${quoted(id)} must have ${minimum} to ${maximum} characters - '${member}'`);
   }
+  return id;
+}
+
+/**
+ * Checks the name of an image in a path.
+ * @throws BadInputError
+ * @throws CustomImageNameTooLongError
+ */
+export function checkPathId(id: string, dialect: Dialect): string {
+  checkImageId(id, dialect, 'imageId');
+  if (id.length > LONGEST_NAME) throw new CustomImageNameTooLongError(id, LONGEST_NAME);
   return id;
 }

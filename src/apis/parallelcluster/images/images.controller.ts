@@ -14,7 +14,7 @@ import { ParallelClusterGuard } from '../parallelcluster.guard.js';
 import { Query } from '../query.js';
 import { presentMessages } from '../validation-messages.js';
 import { ConfigurationAddress } from './configuration-address.js';
-import { checkImageId } from './image-id.js';
+import { checkPathId } from './image-id.js';
 import { presentAccepted, presentDeleting, presentDescription, presentListed } from './images.presenter.js';
 import { toBuildRequest, toDeletion, toListQuery } from './images.requests.js';
 
@@ -58,7 +58,7 @@ export class ParallelClusterImagesController {
   @Asks('region')
   async describe(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
     const dialect = dialectOf(request);
-    const name = checkImageId(imageId, dialect, 'imageId');
+    const name = checkPathId(imageId, dialect);
     const view = await this.customImages.get(actor, new Query(request.url).text('region'), name);
     return presentDescription(view, await this.configurations.of(view.record, request), dialect);
   }
@@ -67,7 +67,7 @@ export class ParallelClusterImagesController {
   @HttpCode(202)
   @Asks('region', 'force')
   async delete(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
-    const name = checkImageId(imageId, dialectOf(request), 'imageId');
+    const name = checkPathId(imageId, dialectOf(request));
     const { region, force } = toDeletion(request);
     return { image: presentDeleting(await this.removal.delete(actor, region, name, force)) };
   }

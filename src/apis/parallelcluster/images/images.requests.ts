@@ -5,15 +5,18 @@ import {
   type CustomImageQuery,
   VALIDATION_LEVELS,
 } from '../../../modules/custom-images/index.js';
-import { isJsonObject, parseJsonBody } from '../../shared/json-body.js';
+import { isJsonObject, nestsDeeper, parseJsonBody } from '../../shared/json-body.js';
 import { UnsupportedMediaTypeError } from '../../shared/request-errors.js';
 import { type Dialect, dialectOf } from '../dialect.js';
 import { BadInputError } from '../parallelcluster.errors.js';
 import { Query, quoted } from '../query.js';
 import { checkImageId } from './image-id.js';
 
+/** Of members that anybody means; JSON can be read much deeper than it can be written. */
+const DEEPEST = 32;
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
-const SUPPRESSION = '^(ALL|type:[A-Za-z0-9]+)$';
+const EVERY_VALIDATOR = 'ALL';
+const SUPPRESSION = `^(${EVERY_VALIDATOR}|type:[A-Za-z0-9]+)$`;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 const FILTERS = {
@@ -78,6 +81,7 @@ function readBody(request: FastifyRequest): Record<string, unknown> {
   }
   const parsed = parseJsonBody(body);
   if (!isJsonObject(parsed)) throw new BadInputError(`Request body is not of type 'object'`);
+  if (nestsDeeper(parsed, DEEPEST)) throw new BadInputError(`Request body is nested more than ${DEEPEST} deep`);
   return parsed;
 }
 
@@ -93,14 +97,13 @@ function optional(body: Record<string, unknown>, name: string): string | undefin
   throw new BadInputError(`${quoted(JSON.stringify(value))} is not of type 'string' - '${name}'`);
 }
 
-function readSuppressed(items: readonly string[]): Set<string> {
+function readSuppressed(items: readonly string[]): BuildCustomImage['suppressed'] {
   const form = new RegExp(SUPPRESSION);
   const wrong = items.find((item) => !form.test(item));
   if (wrong !== undefined)
     throw new BadInputError(`${quoted(wrong)} does not match '${SUPPRESSION}' (suppressValidators)`);
-  const distinct = new Set(items.map((item) => item.replace(/^type:/, '')));
-  if (distinct.size < items.length) throw new BadInputError('suppressValidators has non-unique elements');
-  return distinct;
+  if (new Set(items).size < items.length) throw new BadInputError('suppressValidators has non-unique elements');
+  return items.includes(EVERY_VALIDATOR) ? 'all' : new Set(items.map((item) => item.slice('type:'.length)));
 }
 
 function fromBase64(text: string): string {

@@ -5,7 +5,7 @@ import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/current-actor.js';
 import { Asks } from '../../shared/documented.js';
 import { RELEASED_BASE } from '../dialect.js';
-import { checkImageId } from '../images/image-id.js';
+import { checkPathId } from '../images/image-id.js';
 import { ParallelClusterGuard } from '../parallelcluster.guard.js';
 import { Query } from '../query.js';
 import { presentEvents, presentStackEvents, presentStream } from './image-logs.presenter.js';
@@ -26,7 +26,7 @@ export class ParallelClusterImageLogsController {
   @Get('logstreams')
   @Asks('region', 'nextToken')
   async streams(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() { url }: FastifyRequest) {
-    const name = checkImageId(imageId, 'released', 'imageId');
+    const name = checkPathId(imageId, 'released');
     const log = await this.logs.get(actor, new Query(url).text('region'), name);
     return { logStreams: [presentStream(log)] };
   }
@@ -39,7 +39,7 @@ export class ParallelClusterImageLogsController {
     @Param('logStreamName') logStreamName: string,
     @Req() request: FastifyRequest,
   ) {
-    const name = checkImageId(imageId, 'released', 'imageId');
+    const name = checkPathId(imageId, 'released');
     const { region, range, limit } = toLogQuery(request);
     return presentEvents(await this.logs.page(actor, region, name, logStreamName, range, limit), range.place);
   }
@@ -47,7 +47,7 @@ export class ParallelClusterImageLogsController {
   @Get('stackevents')
   @Asks('region', 'nextToken')
   async stackEvents(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() { url }: FastifyRequest) {
-    const name = checkImageId(imageId, 'released', 'imageId');
+    const name = checkPathId(imageId, 'released');
     const { record } = await this.customImages.get(actor, new Query(url).text('region'), name);
     return { events: presentStackEvents(record) };
   }

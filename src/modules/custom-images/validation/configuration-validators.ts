@@ -8,6 +8,7 @@ import { meansYes } from '../configuration/configuration-document.js';
 import type { ConfiguredComponent, ImageConfiguration } from '../configuration/image-configuration.js';
 import { shapeOf } from '../configuration/instance-type.js';
 import { objectOf } from '../configuration/script-address.js';
+import type { BuildCustomImage } from '../custom-images.types.js';
 import type { ValidationLevel, ValidationMessage } from './validation.js';
 
 /** What a configuration is looked at with. */
@@ -21,9 +22,6 @@ export interface ValidationContext {
 
 type Finding = readonly [level: ValidationLevel, message: string];
 type Validator = (context: ValidationContext) => Promise<readonly Finding[]> | readonly Finding[];
-
-/** Suppresses every validator. */
-export const ALL_VALIDATORS = 'ALL';
 
 const COMPONENTS_MAX = 15;
 /** All addresses of a configuration together. */
@@ -57,10 +55,11 @@ export class ConfigurationValidators {
    * Everything that is found, in the order of the validators.
    * @param suppressed names of validators that do not run
    */
-  async run(context: ValidationContext, suppressed: ReadonlySet<string>): Promise<ValidationMessage[]> {
+  async run(context: ValidationContext, suppressed: BuildCustomImage['suppressed']): Promise<ValidationMessage[]> {
+    if (suppressed === 'all') return [];
     const messages: ValidationMessage[] = [];
     for (const [type, validator] of Object.entries(this.validators)) {
-      if (suppressed.has(ALL_VALIDATORS) || suppressed.has(type)) continue;
+      if (suppressed.has(type)) continue;
       for (const [level, message] of await this.findingsOf(type, validator, context)) {
         messages.push({ level, type, message });
       }
