@@ -47,6 +47,7 @@ export class ForemanFace extends Face {
   override readonly title = 'Foreman API v2';
   override readonly mounts = FOREMAN_MOUNTS;
   override readonly serviceType = 'foreman';
+  override readonly takesBasic = true;
   override readonly requestIdHeader = 'x-request-id';
   override readonly singularErrors = [
     new RecordInvalidError('image', null, {}),

@@ -36,6 +36,8 @@ export abstract class Face {
   readonly decidesByUserToken: boolean = false;
   /** Whether its guard counts requests itself, by what it finds in a credential that differs from one to the next. */
   readonly limitsAfterSignIn: boolean = false;
+  /** Whether HTTP Basic shows who somebody is, as tokens do. */
+  readonly takesBasic: boolean = false;
   /** Statuses of single errors that no kind as a whole has; for the documentation. */
   readonly statusesOfCodes: readonly number[] = [];
   /** Errors with bodies of another form than the rest of their kind; for the documentation. */

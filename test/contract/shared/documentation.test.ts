@@ -54,6 +54,27 @@ describe('the documents', () => {
     expect(bodiless.map(({ name }) => name)).toEqual([]);
   });
 
+  it('say how lists of Foreman are asked for, and that its clients sign in with HTTP Basic', () => {
+    const { paths, components } = documents.foreman;
+    const lists = Object.entries<any>(paths).filter(
+      ([path]) => /s$/.test(path) && !/\/(status|available_images)$/.test(path),
+    );
+    const asked = lists.map(
+      ([path, { get }]) => [path, get.parameters.filter((one: any) => one.in === 'query')] as const,
+    );
+
+    expect(lists).toHaveLength(9);
+    for (const [path, parameters] of asked) {
+      expect([path, parameters.map(({ name }: { name: string }) => name).sort()]).toEqual([
+        path,
+        ['location_id', 'order', 'organization_id', 'page', 'per_page', 'search'],
+      ]);
+    }
+    expect(components.securitySchemes.basic).toEqual({ type: 'http', scheme: 'basic' });
+    expect(paths['/foreman/api/locations'].get.security).toContainEqual({ basic: [] });
+    expect(documents.glance.components.securitySchemes).not.toHaveProperty('basic');
+  });
+
   it('refer to nothing that is not there', () => {
     for (const document of Object.values(documents)) {
       for (const [, pointer] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {

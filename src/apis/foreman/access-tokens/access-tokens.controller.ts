@@ -10,6 +10,7 @@ import {
 import { FaultList } from '../../../modules/provisioning/index.js';
 import { RouteNotFoundError } from '../../shared/request-errors.js';
 import { parseTime } from '../../shared/wire-time.js';
+import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { ACCESS_TOKEN_ATTRIBUTES } from '../apidoc/attributes.js';
 import { TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes } from '../body.js';
@@ -36,6 +37,7 @@ export class ForemanAccessTokensController {
 
   /** Not searched and in the order of their names. */
   @Get()
+  @AsksForPage()
   async list(@CurrentCall() { session, query }: ForemanCall, @Param('userId') userId: string) {
     const { items } = await this.credentials.list(session, this.self(session, userId));
     const request = readListRequest(new Map([...query].filter(([name]) => name !== 'order' && name !== 'search')), {});

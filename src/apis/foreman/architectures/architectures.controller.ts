@@ -4,6 +4,7 @@ import {
   type ArchitectureField,
   ArchitecturesService,
 } from '../../../modules/provisioning/index.js';
+import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { ARCHITECTURE_ATTRIBUTES } from '../apidoc/attributes.js';
 import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes } from '../body.js';
@@ -27,6 +28,7 @@ export class ForemanArchitecturesController {
   constructor(private readonly architectures: ArchitecturesService) {}
 
   @Get()
+  @AsksForPage()
   async list(@CurrentCall() { actor, query }: ForemanCall) {
     const request = readListRequest(query, ARCHITECTURE_FIELDS);
     return presentPage(await this.architectures.list(actor, request.query), request, presentArchitecture);

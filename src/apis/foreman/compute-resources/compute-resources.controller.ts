@@ -8,6 +8,7 @@ import {
   REGISTRY_PROVIDER,
 } from '../../../modules/provisioning/index.js';
 import { PublicAddress } from '../../shared/public-address.js';
+import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { COMPUTE_RESOURCE_ATTRIBUTES } from '../apidoc/attributes.js';
 import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes, given } from '../body.js';
@@ -39,6 +40,7 @@ export class ForemanComputeResourcesController {
   ) {}
 
   @Get()
+  @AsksForPage()
   async list(@CurrentCall() { actor, within, query }: ForemanCall, @Req() request: FastifyRequest) {
     const asked = readListRequest(query, COMPUTE_RESOURCE_FIELDS);
     const page = await this.resources.list(actor, within, asked.query);

@@ -1,5 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Injectable, Param, Patch, Post, Put, UseGuards } from '@nestjs/common';
 import { type ImageParent, ProvisioningImagesService } from '../../../modules/provisioning/index.js';
+import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { IMAGE_ATTRIBUTES } from '../apidoc/attributes.js';
 import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { CurrentCall, type ForemanCall } from '../foreman-call.js';
@@ -18,6 +19,7 @@ abstract class ForemanImagesReader {
   constructor(protected readonly images: ProvisioningImagesService) {}
 
   @Get()
+  @AsksForPage()
   async list(@CurrentCall() call: ForemanCall, @Param('parentId') parentId: string) {
     const request = readListRequest(call.query, IMAGE_FIELDS);
     const page = await this.images.list(call.actor, this.parent(parentId), call.within, request.query);

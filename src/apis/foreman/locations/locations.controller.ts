@@ -1,5 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, UseGuards } from '@nestjs/common';
 import { type Location, type LocationField, LocationsService } from '../../../modules/provisioning/index.js';
+import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { LOCATION_ATTRIBUTES } from '../apidoc/attributes.js';
 import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes, given } from '../body.js';
@@ -24,6 +25,7 @@ export class ForemanLocationsController {
   constructor(private readonly locations: LocationsService) {}
 
   @Get()
+  @AsksForPage()
   async list(@CurrentCall() { actor, query }: ForemanCall) {
     const request = readListRequest(query, LOCATION_FIELDS);
     return presentPage(await this.locations.list(actor, request.query), request, presentLocation);

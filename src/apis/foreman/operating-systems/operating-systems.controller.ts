@@ -5,6 +5,7 @@ import {
   type OperatingSystemField,
   OperatingSystemsService,
 } from '../../../modules/provisioning/index.js';
+import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { OPERATING_SYSTEM_ATTRIBUTES } from '../apidoc/attributes.js';
 import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
 import { Attributes, type Body, given } from '../body.js';
@@ -32,6 +33,7 @@ export class ForemanOperatingSystemsController {
   constructor(private readonly systems: OperatingSystemsService) {}
 
   @Get()
+  @AsksForPage()
   async list(@CurrentCall() { actor, query }: ForemanCall) {
     const request = readListRequest(query, OPERATING_SYSTEM_FIELDS);
     return presentPage(await this.systems.list(actor, request.query), request, presentOperatingSystem);

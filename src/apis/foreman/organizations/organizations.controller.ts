@@ -1,5 +1,6 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
 import { type OrganizationField, OrganizationsService } from '../../../modules/provisioning/index.js';
+import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { CurrentCall, type ForemanCall } from '../foreman-call.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
 import { ForemanGuard } from '../foreman.guard.js';
@@ -21,6 +22,7 @@ export class ForemanOrganizationsController {
   constructor(private readonly organizations: OrganizationsService) {}
 
   @Get()
+  @AsksForPage()
   async list(@CurrentCall() { session, query }: ForemanCall) {
     const request = readListRequest(query, ORGANIZATION_FIELDS);
     return presentPage(await this.organizations.list(session, request.query), request, presentTaxonomy);

@@ -22,6 +22,7 @@ const CREDENTIALS = {
   token: { type: 'apiKey', in: 'header', name: 'X-Auth-Token' },
   bearer: { type: 'http', scheme: 'bearer' },
 } as const;
+const BASIC = { basic: { type: 'http', scheme: 'basic' } } as const;
 
 /** Answers with no words of their own, by status. */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
@@ -63,7 +64,11 @@ export function faceDocument(face: Face, explored: Paths, described: readonly De
     info: { title: face.title, version: PRODUCT_VERSION },
     servers: [{ url: '/' }],
     paths,
-    components: { schemas: reachable(schemas, paths), responses: errorResponses(face), securitySchemes: CREDENTIALS },
+    components: {
+      schemas: reachable(schemas, paths),
+      responses: errorResponses(face),
+      securitySchemes: credentialsOf(face),
+    },
   };
 }
 
@@ -94,8 +99,12 @@ function document(
       ),
       ...answers(operation, route, method),
     },
-    security: guarded ? Object.keys(CREDENTIALS).map((name) => ({ [name]: [] })) : [],
+    security: guarded ? Object.keys(credentialsOf(face)).map((name) => ({ [name]: [] })) : [],
   };
+}
+
+function credentialsOf({ takesBasic }: Face) {
+  return takesBasic ? { ...CREDENTIALS, ...BASIC } : CREDENTIALS;
 }
 
 function answers(operation: Operation, { answer }: DescribedRoute, method: string): object {

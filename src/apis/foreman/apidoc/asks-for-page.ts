@@ -1,0 +1,5 @@
+import { Asks } from '../../shared/documented.js';
+import { CONTEXT, LISTING } from './parameters.js';
+
+/** What every list is asked with. */
+export const AsksForPage = (): MethodDecorator => Asks(...[...CONTEXT, ...LISTING].map(({ name }) => name));
