@@ -23,6 +23,7 @@ import { AddJobShells1796500000000 } from './1796500000000-add-job-shells.js';
 import { CreateRemoteNodes1796600000000 } from './1796600000000-create-remote-nodes.js';
 import { AddBuilderCredentials1796700000000 } from './1796700000000-add-builder-credentials.js';
 import { TimeLogChunks1796840000000 } from './1796840000000-time-log-chunks.js';
+import { IndexDeletedBytes1796860000000 } from './1796860000000-index-deleted-bytes.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -51,4 +52,5 @@ export const MIGRATIONS = [
   CreateRemoteNodes1796600000000,
   AddBuilderCredentials1796700000000,
   TimeLogChunks1796840000000,
+  IndexDeletedBytes1796860000000,
 ];

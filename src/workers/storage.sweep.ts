@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { ArtifactsService } from '../modules/artifacts/index.js';
+import { ArtifactsService, DeletedBytes } from '../modules/artifacts/index.js';
 import { CustomImageRemovalService } from '../modules/custom-images/index.js';
 import { IdentityService } from '../modules/identity/index.js';
 import { ImageDataService, ImageRemovalService } from '../modules/images/index.js';
@@ -33,7 +33,7 @@ export class StoredFilesSweep implements Sweep {
   }
 }
 
-/** Purges deleted images when their retention ends, or their project's room. */
+/** Purges deleted images when their retention ends. */
 @Injectable()
 export class PurgeImagesSweep implements Sweep {
   readonly name = 'purge-images';
@@ -59,6 +59,19 @@ export class PurgeRecipesAndKeysSweep implements Sweep {
 
   async run(): Promise<number> {
     return (await this.recipes.sweep()) + (await this.keys.sweep());
+  }
+}
+
+/** Purges what was deleted first where a project keeps more deleted bytes than it may store. */
+@Injectable()
+export class DeletedBytesSweep implements Sweep {
+  readonly name = 'deleted-bytes';
+  readonly everyMs = 60_000;
+
+  constructor(private readonly deletedBytes: DeletedBytes) {}
+
+  run(): Promise<number> {
+    return this.deletedBytes.sweep();
   }
 }
 

@@ -20,6 +20,7 @@ import { PurgeEventsSweep } from './events.sweep.js';
 import { BuildLeftoversSweep, ExpireTasksSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
 import {
   CustomImagesSweep,
+  DeletedBytesSweep,
   ExpiredTokensSweep,
   PurgeImagesSweep,
   PurgeRecipesAndKeysSweep,
@@ -38,6 +39,7 @@ const SWEEPS = [
   StoredFilesSweep,
   PurgeImagesSweep,
   PurgeRecipesAndKeysSweep,
+  DeletedBytesSweep,
   ExpiredTokensSweep,
   CustomImagesSweep,
 ];

@@ -4,7 +4,7 @@ import { Clock } from '../../src/common/clock.js';
 import { newHexId } from '../../src/common/ids.js';
 import { loadConfig } from '../../src/config/config.js';
 import { ConfigModule } from '../../src/config/config.module.js';
-import { ArtifactsModule, ArtifactsService } from '../../src/modules/artifacts/index.js';
+import { ArtifactsModule, ArtifactsService, DeletedBytes } from '../../src/modules/artifacts/index.js';
 import {
   BuiltImagesService,
   DeletedImagesService,
@@ -39,6 +39,7 @@ export interface Catalogue {
   readonly uow: UnitOfWork;
   readonly ledger: Ledger;
   readonly artifacts: ArtifactsService;
+  readonly deletedBytes: DeletedBytes;
   readonly recipes: RecipesService;
   readonly keys: KeysService;
   readonly images: ImagesService;
@@ -108,6 +109,7 @@ async function onDatabase(testing: TestDatabase, env: Readonly<Record<string, st
     ledger,
     uow: get(UnitOfWork),
     artifacts: get(ArtifactsService),
+    deletedBytes: get(DeletedBytes),
     recipes: get(RecipesService),
     keys: get(KeysService),
     images: get(ImagesService),

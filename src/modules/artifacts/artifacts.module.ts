@@ -6,6 +6,7 @@ import { TenancyModule } from '../tenancy/index.js';
 import { Artifact } from './artifact.entity.js';
 import { ArtifactsRepository } from './artifacts.repository.js';
 import { ArtifactsService } from './artifacts.service.js';
+import { DeletedBytes } from './deleted-bytes.js';
 import { DownloadLinks } from './download-links.js';
 import { FileRemover } from './file-remover.js';
 import { FileWriter } from './file-writer.js';
@@ -14,7 +15,15 @@ import { StoredFilesRepository } from './stored-files.repository.js';
 
 @Module({
   imports: [TypeOrmModule.forFeature([StoredFile, Artifact]), HashingModule, SecretsModule, TenancyModule],
-  providers: [ArtifactsRepository, StoredFilesRepository, FileRemover, FileWriter, ArtifactsService, DownloadLinks],
-  exports: [ArtifactsService, DownloadLinks],
+  providers: [
+    ArtifactsRepository,
+    StoredFilesRepository,
+    FileRemover,
+    FileWriter,
+    ArtifactsService,
+    DeletedBytes,
+    DownloadLinks,
+  ],
+  exports: [ArtifactsService, DeletedBytes, DownloadLinks],
 })
 export class ArtifactsModule {}

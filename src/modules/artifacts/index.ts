@@ -21,6 +21,7 @@ export {
   type ArtifactWithFile,
   type ReferenceChecker,
 } from './artifacts.service.js';
+export { DeletedBytes, type DeletedKeeper } from './deleted-bytes.js';
 export { type DownloadLink, DownloadLinks } from './download-links.js';
 export type { ByteProbe, StoreFile } from './file-writer.js';
 export { type CompleteFile, type FileQuantity, StoredFile, type StoredFileState } from './stored-file.entity.js';

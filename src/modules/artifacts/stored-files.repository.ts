@@ -10,6 +10,9 @@ const COLUMNS = `f.id, f.project_id AS "projectId", f.store_id AS "storeId", f.o
 /** What a crashed writer is given before its file counts as abandoned. */
 const LEASE = `interval '20 seconds'`;
 
+/** As an index has it. */
+const UNPAID = 'charge_count = 0 AND reference_count > 0';
+
 /** A file that is on its way out, and what its project is still charged for it. */
 export type DoomedFile = Pick<StoredFile, 'id' | 'projectId' | 'storeId' | 'objectKey' | 'quantity' | 'chargedBytes'>;
 
@@ -143,6 +146,26 @@ export class StoredFilesRepository {
       `state = 'stored' AND reference_count = 0 AND references_changed_at < now() - interval '1 hour'`,
       limit,
     );
+  }
+
+  /** Bytes of a project that are kept for deleted things only, so that nobody pays for them. */
+  async unpaidBytes(projectId: string): Promise<number> {
+    const row = await this.database.one<{ bytes: number }>(
+      `SELECT coalesce(sum(size_bytes), 0)::bigint AS bytes FROM stored_files WHERE project_id = $1 AND ${UNPAID}`,
+      [projectId],
+      'files-unpaid',
+    );
+    return row!.bytes;
+  }
+
+  /** Projects that have such bytes, and a limit on their storage. */
+  async projectsWithUnpaid(): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT u.project_id AS id FROM project_usage u
+       WHERE u.quantity = 'storage_bytes' AND u.maximum IS NOT NULL
+         AND EXISTS (SELECT 1 FROM stored_files WHERE project_id = u.project_id AND ${UNPAID})`,
+    );
+    return rows.map(({ id }) => id);
   }
 
   /** How long ago the oldest write that may still be under way in a store began, in milliseconds; 0 when there is none. */

@@ -1,12 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { isUuid } from '../../common/ids.js';
 import { drain } from '../../common/drain.js';
 import { Config } from '../../config/config.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import { Log } from '../../platform/logging/log.js';
-import { ArtifactsService } from '../artifacts/index.js';
-import { type Actor, Actor as Actors, Ledger } from '../tenancy/index.js';
+import { ArtifactsService, DeletedBytes } from '../artifacts/index.js';
+import { Actor, Ledger } from '../tenancy/index.js';
 import { ImageCache } from './cache/image-cache.js';
 import { DeletedImagesRepository, inOrder } from './deleted/deleted-images.repository.js';
 import type { Image } from './image.entity.js';
@@ -26,7 +26,7 @@ const SWEEP_BATCH = 100;
  * back as it was. A purge removes its bytes and leaves a tombstone.
  */
 @Injectable()
-export class ImageRemovalService {
+export class ImageRemovalService implements OnModuleInit {
   private importDeleted: ((imageId: string, taskId: string) => Promise<void>) | null = null;
 
   constructor(
@@ -34,6 +34,7 @@ export class ImageRemovalService {
     private readonly deleted: DeletedImagesRepository,
     private readonly policy: ImagesPolicy,
     private readonly artifacts: ArtifactsService,
+    private readonly deletedBytes: DeletedBytes,
     private readonly cache: ImageCache,
     private readonly pins: ImagePinsService,
     private readonly ledger: Ledger,
@@ -42,6 +43,13 @@ export class ImageRemovalService {
     private readonly config: Config,
     private readonly log: Log,
   ) {}
+
+  onModuleInit(): void {
+    this.deletedBytes.registerKeeper({
+      findOldest: (projectId) => this.images.findOldestUnpaid(projectId),
+      purge: (actor, imageId) => this.purge(actor, imageId),
+    });
+  }
 
   /** Lets whoever runs imports end that of an image which is about to be deleted. Call at start. */
   onImportDeleted(hook: (imageId: string, taskId: string) => Promise<void>): void {
@@ -52,8 +60,8 @@ export class ImageRemovalService {
    * As `ImagesService.delete`; its artifacts may be told to stay where they are, for their own sake, and who insists
    * deletes what is in use as well.
    */
-  async delete(actor: Actor, imageId: string, { keepArtifacts = false, evenInUse = false } = {}): Promise<void> {
-    const deleted = await this.uow.run(async () => {
+  delete(actor: Actor, imageId: string, { keepArtifacts = false, evenInUse = false } = {}): Promise<void> {
+    return this.uow.run(async () => {
       const sighting = isUuid(imageId, true) ? await this.images.findForUpdate(imageId, actor.projectId) : null;
       if (!sighting) throw new ImageNotFoundError(imageId);
       this.policy.checkDelete(actor, sighting);
@@ -62,9 +70,8 @@ export class ImageRemovalService {
       const image = await this.withoutImport(sighting.image);
       await this.softDelete(actor, image);
       if (this.config.deletedRetentionMs === 0) await this.purgeDeleted(actor, imageId);
-      return image;
+      await this.deletedBytes.purgeSurplusAfterCommit(actor, image.projectId);
     });
-    if (deleted.projectId !== null) await this.purgeBeyondLimit(actor, deleted.projectId);
   }
 
   /** Removes a deleted image for good; nothing happens if it is not (or no longer) deleted. */
@@ -72,23 +79,17 @@ export class ImageRemovalService {
     return this.uow.run(() => this.purgeDeleted(actor, imageId));
   }
 
-  /** Purges what was deleted long enough ago, and what is too much; any number of processes may do so at once. */
+  /** Purges what was deleted long enough ago; any number of processes may do so at once. */
   async sweep(): Promise<number> {
-    const actor = Actors.system('retention');
-    let purged = 0;
+    const actor = Actor.system('retention');
     const { deletedRetentionMs } = this.config;
-    if (deletedRetentionMs !== null) {
-      purged += await drain(
-        SWEEP_BATCH,
-        (limit) => this.images.findExpired(deletedRetentionMs, limit),
-        (imageId) => this.purge(actor, imageId),
-        (imageId, error) => this.log.error('a deleted image could not be purged', { error, image_id: imageId }),
-      );
-    }
-    for (const { projectId } of await this.images.projectsWithDeletedBytes()) {
-      purged += await this.purgeBeyondLimit(actor, projectId);
-    }
-    return purged;
+    if (deletedRetentionMs === null) return 0;
+    return drain(
+      SWEEP_BATCH,
+      (limit) => this.images.findExpired(deletedRetentionMs, limit),
+      (imageId) => this.purge(actor, imageId),
+      (imageId, error) => this.log.error('a deleted image could not be purged', { error, image_id: imageId }),
+    );
   }
 
   /** The image as it is when the import that runs for it, if any, has ended and given back what it held. */
@@ -130,15 +131,6 @@ export class ImageRemovalService {
     for (const { artifactId } of artifacts) await this.artifacts.removeUnused(artifactId);
     for (const fileId of files) await this.artifacts.unreference(fileId);
     await this.record('image.purged', actor, image);
-  }
-
-  /** A project's deleted bytes never exceed its own storage limit: the oldest go first. */
-  private async purgeBeyondLimit(actor: Actor, projectId: string): Promise<number> {
-    const usage = await this.ledger.find(projectId, 'storage_bytes');
-    if (usage?.maximum == null) return 0;
-    const surplus = await this.images.findDeletedBeyond(projectId, usage.maximum);
-    for (const imageId of surplus) await this.purge(actor, imageId);
-    return surplus.length;
   }
 
   private record(kind: string, actor: Actor, image: Image, dispatch = false): Promise<void> {

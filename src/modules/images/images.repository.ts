@@ -309,30 +309,18 @@ export class ImagesRepository {
     return rows.map((row) => row.id);
   }
 
-  /** The oldest deleted images of a project whose removal leaves at most `maximumBytes` of deleted bytes. */
-  async findDeletedBeyond(projectId: string, maximumBytes: number): Promise<string[]> {
-    const rows = await this.database.query<{ id: string }>(
-      `SELECT id FROM (
-         SELECT i.id, i.deleted_at, sum(coalesce(files.size_bytes, 0)) OVER (ORDER BY i.deleted_at DESC, i.id DESC) AS kept_bytes
-         FROM images i
-         CROSS JOIN LATERAL (
-           SELECT sum(f.size_bytes) AS size_bytes FROM stored_files f
-           WHERE f.id IN (SELECT c.stored_file_id FROM image_copies c WHERE c.image_id = i.id
-             UNION SELECT a.stored_file_id FROM image_artifacts ia JOIN artifacts a ON a.id = ia.artifact_id
-               WHERE ia.image_id = i.id)) files
-         WHERE i.project_id = $1 AND i.deleted_at IS NOT NULL) deleted
-       WHERE kept_bytes > $2 ORDER BY deleted_at, id`,
-      [projectId, maximumBytes],
-    );
-    return rows.map((row) => row.id);
-  }
-
-  /** Projects that have deleted images and a limit on their bytes. */
-  async projectsWithDeletedBytes(): Promise<{ projectId: string; maximumBytes: number }[]> {
-    return this.database.query(
-      `SELECT u.project_id AS "projectId", u.maximum AS "maximumBytes" FROM project_usage u
-       WHERE u.quantity = 'storage_bytes' AND u.maximum IS NOT NULL
-         AND EXISTS (SELECT 1 FROM images i WHERE i.project_id = u.project_id AND i.deleted_at IS NOT NULL)`,
+  /** Of the deleted images of a project that keep files nobody pays for, the one that was deleted first. */
+  findOldestUnpaid(projectId: string): Promise<{ id: string; deletedAt: Date } | null> {
+    return this.database.one(
+      `SELECT i.id, i.deleted_at AS "deletedAt" FROM images i
+       WHERE i.project_id = $1 AND i.deleted_at IS NOT NULL AND EXISTS (
+         SELECT 1 FROM stored_files f
+         WHERE f.project_id = $1 AND f.charge_count = 0 AND f.id IN (
+           SELECT c.stored_file_id FROM image_copies c WHERE c.image_id = i.id
+           UNION ALL SELECT a.stored_file_id FROM image_artifacts ia JOIN artifacts a ON a.id = ia.artifact_id
+             WHERE ia.image_id = i.id))
+       ORDER BY i.deleted_at, i.id LIMIT 1`,
+      [projectId],
     );
   }
 

@@ -170,6 +170,18 @@ export class RecipesRepository {
     return rows.map((row) => row.id);
   }
 
+  /** Of the deleted recipes of a project that keep an archive nobody pays for, the one that was deleted first. */
+  findOldestUnpaid(projectId: string): Promise<{ id: string; deletedAt: Date } | null> {
+    return this.database.one(
+      `SELECT r.id, r.deleted_at AS "deletedAt" FROM recipes r
+       WHERE r.project_id = $1 AND r.deleted_at IS NOT NULL AND EXISTS (
+         SELECT 1 FROM artifacts a JOIN stored_files f ON f.id = a.stored_file_id
+         WHERE a.id = r.artifact_id AND f.project_id = $1 AND f.charge_count = 0)
+       ORDER BY r.deleted_at, r.id LIMIT 1`,
+      [projectId],
+    );
+  }
+
   /** Removes a deleted recipe for good, and remembers its id; null if it is not deleted. */
   async purge(id: string): Promise<Recipe | null> {
     const purged = await this.database.one<Recipe>(

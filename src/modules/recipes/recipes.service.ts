@@ -5,7 +5,14 @@ import { Config } from '../../config/config.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import { Log } from '../../platform/logging/log.js';
-import { type Artifact, ArtifactsService, type ArtifactUser, formatAddress, parseAddress } from '../artifacts/index.js';
+import {
+  type Artifact,
+  ArtifactsService,
+  type ArtifactUser,
+  DeletedBytes,
+  formatAddress,
+  parseAddress,
+} from '../artifacts/index.js';
 import { Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
 import type { Recipe } from './recipe.entity.js';
 import {
@@ -27,6 +34,7 @@ export class RecipesService implements OnModuleInit {
   constructor(
     private readonly recipes: RecipesRepository,
     private readonly artifacts: ArtifactsService,
+    private readonly deletedBytes: DeletedBytes,
     private readonly ledger: Ledger,
     private readonly uow: UnitOfWork,
     private readonly outbox: Outbox,
@@ -36,6 +44,10 @@ export class RecipesService implements OnModuleInit {
 
   onModuleInit(): void {
     this.artifacts.registerReferenceChecker((artifact) => this.usersOf(artifact));
+    this.deletedBytes.registerKeeper({
+      findOldest: (projectId) => this.recipes.findOldestUnpaid(projectId),
+      purge: (actor, recipeId) => this.erase(actor, recipeId),
+    });
   }
 
   /**
@@ -127,6 +139,7 @@ export class RecipesService implements OnModuleInit {
       await this.ledger.release(recipe.projectId, 'recipes', 1);
       await this.record('recipe.deleted', actor, recipe);
       if (this.config.deletedRetentionMs === 0) await this.erase(actor, recipe.id);
+      await this.deletedBytes.purgeSurplusAfterCommit(actor, recipe.projectId);
     });
   }
 

@@ -179,6 +179,76 @@ describe('images that share artifacts', () => {
   });
 });
 
+describe('the bytes of deleted images', () => {
+  const remaining = async (ids: readonly string[]) => {
+    const rows = await kiln.database.query<{ id: string }>('SELECT id FROM images WHERE id = ANY ($1)', [ids]);
+    return ids.filter((id) => rows.some((row) => row.id === id));
+  };
+  const upload = async (actor: Actor, sizeBytes: number) => {
+    const { id } = await kiln.images.create(actor, { diskFormat: 'raw', containerFormat: 'bare' });
+    await kiln.imageData.upload(actor, id, Readable.from([Buffer.alloc(sizeBytes, id)]));
+    return id;
+  };
+
+  it('do not grow, nor push others out, when an image goes for good', async () => {
+    const actor = await kiln.actor('member', { storage_bytes: 10_000 });
+    const deleted = await upload(actor, 5000);
+    await kiln.images.delete(actor, deleted);
+    const live = await upload(actor, 6000);
+
+    await kiln.deletedImages.deleteForGood(actor, live, { cascade: true });
+
+    expect(await remaining([deleted, live])).toEqual([deleted]);
+  });
+
+  it('are counted once however many share them', async () => {
+    const actor = await kiln.actor('member', { storage_bytes: 10_000 });
+    await put(actor, 'shared', 'hsqs'.padEnd(6000));
+    const ids: string[] = [];
+    for (const name of ['one', 'two', 'alive']) ids.push((await register(actor, name, ['shared'])).id);
+    const [one, two, alive] = ids as [string, string, string];
+
+    await kiln.images.delete(actor, one);
+    await kiln.images.delete(actor, two);
+    const first = await upload(actor, 3000);
+    await kiln.images.delete(actor, alive);
+    await kiln.images.delete(actor, first);
+    expect(await remaining([...ids, first])).toEqual([...ids, first]);
+
+    // To get below the limit all that share the file must go.
+    const last = await upload(actor, 2000);
+    await kiln.images.delete(actor, last);
+    expect(await remaining([...ids, first, last])).toEqual([first, last]);
+    await expectConsistent(actor);
+  });
+
+  it('are not those that something alive pays for', async () => {
+    const actor = await kiln.actor('member', { storage_bytes: 10_000 });
+    await put(actor, 'shared', 'hsqs'.padEnd(6000));
+    const [deleted, alive] = [await register(actor, 'deleted', ['shared']), await register(actor, 'alive', ['shared'])];
+    await kiln.images.delete(actor, deleted.id);
+    for (let count = 0; count < 3; count += 1) await kiln.images.delete(actor, await upload(actor, 3000));
+
+    expect(await remaining([deleted.id, alive.id])).toEqual([deleted.id, alive.id]);
+  });
+
+  it('are purged later when they cannot be with the delete, which is done', async () => {
+    const actor = await kiln.actor('member', { storage_bytes: 10_000 });
+    const [first, second] = [await upload(actor, 4000), await upload(actor, 5000)];
+    await kiln.images.delete(actor, first);
+    await kiln.images.delete(actor, second);
+    await kiln.database.run(`INSERT INTO tombstones (id, noun) VALUES ($1, 'image')`, [first]);
+    const third = await upload(actor, 6000);
+
+    await kiln.images.delete(actor, third);
+    expect(await remaining([first, second, third])).toEqual([first, second, third]);
+
+    await kiln.database.run('DELETE FROM tombstones WHERE id = $1', [first]);
+    await kiln.deletedBytes.sweep();
+    expect(await remaining([first, second, third])).toEqual([third]);
+  });
+});
+
 /** Objects at which no image ever looked may be left. */
 async function bytesOfUsers(actor: Actor): Promise<number> {
   const [row] = await kiln.database.query<{ bytes: number }>(

@@ -152,6 +152,33 @@ describe('deletes', () => {
     expect(await kiln.artifacts.find(actor.projectId!, 'ims', 'deleted/old.tgz')).toBeNull();
   });
 
+  it('push out what was deleted first, images too, where deleted bytes exceed the limit of the project', async () => {
+    const actor = await kiln.actor('member', { storage_bytes: 1000 });
+    const deleteRecipe = async (key: string) => {
+      const archive = Readable.from([Buffer.alloc(400, key)]);
+      await kiln.artifacts.put(actor, { bucket: 'ims', key }, archive, {});
+      const { id } = await kiln.recipes.create(actor, wanted({ link: { path: `s3://ims/${key}`, etag: '' } }));
+      await kiln.recipes.delete(actor, id);
+      return id;
+    };
+    const image = await kiln.images.create(actor, { diskFormat: 'raw', containerFormat: 'bare' });
+    await kiln.imageData.upload(actor, image.id, Readable.from([Buffer.alloc(400)]));
+    const withoutBytes = await kiln.recipes.create(actor, wanted());
+    await kiln.recipes.delete(actor, withoutBytes.id);
+    const first = await deleteRecipe('first');
+    await kiln.images.delete(actor, image.id);
+    const second = await deleteRecipe('second');
+    expect(await kiln.artifacts.find(actor.projectId!, 'ims', 'deleted/first')).toBeNull();
+    const third = await deleteRecipe('third');
+
+    const left = await kiln.database.query<{ id: string }>(
+      'SELECT id FROM recipes WHERE project_id = $1 UNION ALL SELECT id FROM images WHERE project_id = $1',
+      [actor.projectId],
+    );
+    expect(left.map(({ id }) => id).sort()).toEqual([withoutBytes.id, second, third].sort());
+    expect(left.map(({ id }) => id)).not.toContain(first);
+  });
+
   it('race with whoever puts another archive in place: one of them is refused', async () => {
     const actor = await kiln.actor();
     for (let round = 0; round < 5; round += 1) {
