@@ -15,8 +15,6 @@ const MAY_USE = {
   recipes: ['tenancy', 'identity', 'keys', 'artifacts'],
   jobs: ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'recipes'],
   'custom-images': ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'jobs'],
-  // Writes down what events of the others tell; nobody uses it but faces and the root.
-  audit: ['tenancy', 'identity', 'keys', 'artifacts', 'images', 'recipes', 'jobs'],
 };
 
 const BUILDERS_MAY_USE = ['jobs', 'artifacts', 'tenancy'];
@@ -31,7 +29,7 @@ const SOURCE = { pathNot: '\\.spec\\.ts$' };
 
 /** What is ours, in contrast to packages. Specs may use test/support; `sources-know-no-test` keeps the rest from it. */
 const ours = (allowed) => ({
-  path: '^(src|migrations|test|scripts|bench|examples|console)/',
+  path: '^(src|migrations|test|scripts|bench|examples)/',
   pathNot: [...allowed, '^test/support/'],
 });
 
@@ -138,12 +136,7 @@ module.exports = {
       'workers-are-thin',
       'workers may use the front doors of modules, and of platform what feeds them, what they sweep and where they log.',
       '^src/workers/',
-      [
-        '^src/workers/',
-        '^src/modules/[^/]+/index\\.ts$',
-        '^src/platform/(queue|events|logging|object-store)/',
-        ...COMMON,
-      ],
+      ['^src/workers/', '^src/modules/[^/]+/index\\.ts$', '^src/platform/(queue|events|logging)/', ...COMMON],
     ),
     only(
       'builders-implement-the-port',
@@ -171,7 +164,7 @@ module.exports = {
     },
     {
       name: 'nobody-uses-the-root',
-      comment: 'main, worker, cli and the modules at the root compose; nothing is built on them.',
+      comment: 'main, worker, process and the modules at the root compose; nothing is built on them.',
       severity: 'error',
       from: { path: '^src/[^/]+/' },
       to: { path: '^src/[^/]+\\.ts$' },

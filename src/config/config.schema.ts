@@ -290,7 +290,7 @@ export const SETTINGS = {
   publicUrl: setting(
     'KILN_PUBLIC_URL',
     url('http:', 'https:'),
-    'Address under which clients reach Kiln; the service catalogue and every link use it. Default: http://<host>:<port>.',
+    'Address under which clients reach Kiln; the service catalogue and every link use it. Default: the one that each request names.',
   ),
   region: setting('KILN_REGION', text, 'Region name in the service catalogue.', 'RegionOne'),
   dataDir: setting('KILN_DATA_DIR', text, 'Folder for everything Kiln keeps on this machine.', '.kiln'),
