@@ -10,7 +10,7 @@ import type { BuildOrder, BuildPhase, BuildResult, BuiltRole, ShellState } from 
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'dist', 'src', 'builders', 'program', 'main.js');
 
-/** A local builder with a data folder of its own, and short patience with repositories. */
+/** A local builder with a data folder of its own, and less patience with repositories. */
 export async function aBuilder(
   settings: Readonly<Record<string, string>> = {},
   options: Partial<LocalBuilderOptions> = {},
@@ -18,9 +18,9 @@ export async function aBuilder(
   const dataDir = await mkdtemp(join(tmpdir(), 'kiln-builder-'));
   const { config } = loadConfig({ KILN_DATA_DIR: dataDir, ...settings });
   const builder = new LocalBuilder(config, {
-    repositoryAnswerMs: 2_000,
+    repositoryAnswerMs: 10_000,
     repositoryRoundMs: 100,
-    repositoryGiveUpMs: 500,
+    repositoryGiveUpMs: 5_000,
     diskWatchMs: 100,
     flagWatchMs: 100,
     program: PROGRAM,

@@ -1,5 +1,5 @@
 /** Waits until a condition holds: resolves with what `probe` returns once it neither throws nor returns false. */
-export async function eventually<T>(probe: () => T | Promise<T>, withinMs = 20_000): Promise<Exclude<T, false>> {
+export async function eventually<T>(probe: () => T | Promise<T>, withinMs = 60_000): Promise<Exclude<T, false>> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     let failure: unknown = new Error('the condition stayed false');

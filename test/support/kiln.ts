@@ -64,12 +64,21 @@ const STARTED_WITHIN_MS = 120_000;
 
 /** Starts the compiled server on a fresh database and an empty data folder. Stop it in `afterAll`. */
 export async function startKiln(options: KilnOptions = {}): Promise<RunningKiln> {
+  try {
+    return await startOn(options.port ?? (await freePort()), options);
+  } catch (error) {
+    // Somebody else was faster than the server at the port that was free.
+    if (options.port !== undefined || !/port \d+ on \S+ is taken/.test((error as Error).message)) throw error;
+    return startOn(await freePort(), options);
+  }
+}
+
+async function startOn(port: number, options: KilnOptions): Promise<RunningKiln> {
   const database = options.beside ? null : await testDatabase();
   const databaseUrl = options.beside?.databaseUrl ?? database!.url;
   const dataDir = options.beside?.dataDir ?? (await mkdtemp(join(tmpdir(), 'kiln-test-')));
   const bootstrapFile = join(dataDir, 'bootstrap.yaml');
   if (!options.beside) await writeFile(bootstrapFile, stringify(options.bootstrap ?? STANDARD_BOOTSTRAP));
-  const port = options.port ?? (await freePort());
   const url = options.env?.KILN_ROLE === 'worker' ? (options.beside?.url ?? '') : `http://127.0.0.1:${port}`;
   const child = spawn(process.execPath, [resolve('dist/src/main.js')], {
     env: {
@@ -121,7 +130,12 @@ export async function startKiln(options: KilnOptions = {}): Promise<RunningKiln>
       if (!options.beside) await rm(dataDir, { recursive: true, force: true });
     },
   };
-  await started(running, exited, options.env?.KILN_ROLE === 'worker');
+  try {
+    await started(running, exited, options.env?.KILN_ROLE === 'worker');
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
   return running;
 }
 

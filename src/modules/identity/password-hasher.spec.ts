@@ -36,8 +36,13 @@ describe('PasswordHasher', () => {
       return user + system;
     };
 
-    const known = await cpuOf(hash);
-    const unknown = await cpuOf(null);
+    const medianOf = async (stored: string | null): Promise<number> => {
+      const three = [await cpuOf(stored), await cpuOf(stored), await cpuOf(stored)];
+      return three.sort((one, other) => one - other)[1]!;
+    };
+
+    const known = await medianOf(hash);
+    const unknown = await medianOf(null);
 
     expect(unknown).toBeGreaterThan(known / 3);
     expect(unknown).toBeLessThan(known * 3);

@@ -374,7 +374,7 @@ describe('EgressClient and what goes wrong', () => {
   it('fails when no answer, or no more of it, comes in time', async () => {
     const silent = await serveRaw('');
     const stalled = await serveRaw('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345');
-    const egress = client({ ...opened(silent, stalled), KILN_EGRESS_IDLE_TIMEOUT: '1s' });
+    const egress = client({ ...opened(silent, stalled), KILN_EGRESS_IDLE_TIMEOUT: '4s' });
 
     const never = expect(egress.get(`http://127.0.0.1:${silent}/`)).rejects.toMatchObject(failed);
     const reply = await egress.get(`http://127.0.0.1:${stalled}/`);
@@ -389,7 +389,7 @@ describe('EgressClient and what goes wrong', () => {
       response.on('close', () => clearInterval(timer));
     });
 
-    const reply = await client({ ...opened(port), KILN_EGRESS_TOTAL_TIMEOUT: '1s' }).get(`http://127.0.0.1:${port}/`);
+    const reply = await client({ ...opened(port), KILN_EGRESS_TOTAL_TIMEOUT: '4s' }).get(`http://127.0.0.1:${port}/`);
 
     await expect(read(reply)).rejects.toMatchObject({ ...failed, message: '127.0.0.1 took too long' });
   });

@@ -17,7 +17,7 @@ import { type Actor, ask, type Question, type Side } from './wire.js';
 const REQUESTS = Number(process.env.KILN_TEST_COMPARE_REQUESTS ?? 150);
 const SEED = Number(process.env.KILN_TEST_COMPARE_SEED ?? 1);
 const STORES = ['fast', 'archive'];
-const PATIENCE_MS = 60_000 + REQUESTS * 2_000;
+const PATIENCE_MS = 60_000 + REQUESTS * 6_000;
 const EXAMPLES = 3;
 const LAST_WORDS = 3_000;
 

@@ -76,7 +76,7 @@ describeWith(BUILD_PROGRAMS, 'What builds leave behind', () => {
     build.cancel(reason);
     await expect(build.done).rejects.toBe(reason);
 
-    expect(Date.now() - began).toBeLessThan(2_000);
+    expect(Date.now() - began).toBeLessThan(20_000);
     expect(await remains(traces)).toEqual([]);
     expect(await workFolders(buildsDir)).toEqual([]);
     expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(dataDir);
@@ -101,7 +101,7 @@ describeWith(BUILD_PROGRAMS, 'What builds leave behind', () => {
 
     worker.kill('SIGKILL');
 
-    await eventually(async () => (await remains(traces)).length === 0, 5_000);
+    await eventually(async () => (await remains(traces)).length === 0);
     expect(whileItLived).toHaveLength(1);
     expect(await workFolders(buildsDir)).toEqual(whileItLived);
     await builder.sweep();

@@ -98,6 +98,7 @@ describeWith(BUILD_PROGRAMS, 'Waiting for repositories', () => {
 
       const { failure, phases } = await wait(
         apt(`http://${ADDRESS}:${port}/there`) + apt(`http://${ADDRESS}:${port}/gone`),
+        { repositoryGiveUpMs: 500 },
       );
 
       expect(failure).toMatchObject({

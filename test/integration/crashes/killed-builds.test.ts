@@ -257,7 +257,7 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
         (await readdir(join(api.dataDir, 'builds')).catch(() => [])).filter((name) => name.startsWith(id)),
       ).toEqual([]);
       expect(await readFile('/proc/self/mountinfo', 'utf8')).not.toContain(id);
-    }, 20_000);
+    });
     const { rows: images } = await database.query<{ id: string; status: string; roles: string[] }>(
       `SELECT i.id, i.status, array_agg(a.role ORDER BY a.role) AS roles FROM images i
        LEFT JOIN image_artifacts a ON a.image_id = i.id WHERE i.job_id = $1 GROUP BY i.id`,
@@ -274,7 +274,7 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
     );
     expect(ends).toHaveLength(1);
     if (ended.resultant_image_id !== null) await remove(ended.resultant_image_id);
-    await eventually(async () => expect(await held()).toEqual(before), 20_000);
+    await eventually(async () => expect(await held()).toEqual(before));
   }
 
   async function remove(imageId: string): Promise<void> {

@@ -181,7 +181,7 @@ describe('the embedded PostgreSQL', () => {
 
     process.kill(first, 'SIGKILL');
 
-    await eventually(async () => expect(await query(server.url, 'SELECT n FROM kept')).toEqual([{ n: 7 }]), 30_000);
+    await eventually(async () => expect(await query(server.url, 'SELECT n FROM kept')).toEqual([{ n: 7 }]));
     const second = await pidOf();
     expect(second).not.toBe(first);
     expect(said.filter((line) => line.includes('ended by itself'))).toHaveLength(1);

@@ -72,8 +72,7 @@ describe('the dispatcher of events', () => {
 
     dispatcher.start();
 
-    await eventually(() => expect(seen).toEqual(['before', 'after']));
-    await eventually(() => expect(seen).toEqual(['before', 'after', 'bad']), 10_000);
+    await eventually(() => expect(seen).toEqual(['before', 'after', 'bad']));
   });
 
   it('goes on trying what has failed more often than a number of seconds can tell', async () => {
@@ -108,7 +107,7 @@ describe('the dispatcher of events', () => {
     await record('thing.made', 'heard');
 
     await eventually(() => expect(seen).toEqual(['heard']));
-    expect(Date.now() - startedAt).toBeLessThan(2_000);
+    expect(Date.now() - startedAt).toBeLessThan(4_000);
   });
 
   it('leaves no connection behind', async () => {

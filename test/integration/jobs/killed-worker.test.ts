@@ -117,7 +117,7 @@ describeWith(BUILD_PROGRAMS, 'a worker that is killed in the middle of a build',
 
       await ims('POST', `jobs/${id}/cancel`);
 
-      await eventually(() => sandboxesOf(id).length === 0, 15_000);
+      await eventually(() => sandboxesOf(id).length === 0);
       expect(await job(id)).toMatchObject({ status: 'error', cause: { code: 'user.cancelled' } });
       expect(await ims('GET', 'images?name=cancelled')).toEqual([]);
     },

@@ -122,7 +122,7 @@ function behavesAsQueue(open: Open): void {
     // Its lock is not renewed any more.
     await dying.onApplicationShutdown();
 
-    await eventually(() => seen.length === 1, 50_000);
+    await eventually(() => seen.length === 1, 120_000);
   });
 }
 

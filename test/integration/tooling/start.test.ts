@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
@@ -8,6 +8,9 @@ import { join } from 'node:path';
 import { findEmbeddedPostgres, startEmbeddedPostgres } from '../../../src/platform/database/embedded-postgres.js';
 
 const START = join(import.meta.dirname, '../../../scripts/start.mjs');
+
+// Some start it twice.
+jest.setTimeout(400_000);
 
 interface Running {
   readonly child: ChildProcess;
@@ -53,7 +56,7 @@ describe('the start command', () => {
 
   async function start(settings: Record<string, string> = {}): Promise<Running> {
     const { child, told } = run(settings);
-    const deadline = Date.now() + 50_000;
+    const deadline = Date.now() + 150_000;
     for (;;) {
       const url = / is up at (http:\/\/\S+)/.exec(told())?.[1];
       if (url) return { child, url };
