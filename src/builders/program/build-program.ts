@@ -67,11 +67,8 @@ export class BuildProgram {
     const folder = await WorkFolder.create(order.workDir, order.jobId, order.attempt);
     try {
       const sandbox = await Sandbox.prepare(folder, order.network, order.authorities);
-      // Names of sockets are short by law, so that of the shell is relative.
-      process.chdir(folder.path);
       return await new BuildProgram(order, kiln, log, signal, folder, sandbox).build(signal);
     } finally {
-      process.chdir('/');
       // Where removal fails the sweep tries again.
       await folder.remove().catch((error: Error) => process.stderr.write(`${error.message}\n`));
     }
@@ -259,7 +256,7 @@ export class BuildProgram {
     await this.kiln.shell({ status: 'establishing' });
     return this.clock.instead(shellTimeoutMs, late, async () => {
       const { host, ports } = order.listen;
-      const server = await ShellServer.open(host, ports, join('work', 'shell.sock'), this.log);
+      const server = await ShellServer.open(host, ports, this.log);
       let opening: Promise<void> = Promise.resolve();
       const failed = new AbortController();
       try {
@@ -269,7 +266,7 @@ export class BuildProgram {
           network: await this.hasNetwork(),
           onOutput: this.log,
           onShell: ({ hostKey }) => {
-            opening = this.tellShell(server.port, hostKey);
+            opening = this.tellShell(server, hostKey);
             opening.catch((error) => failed.abort(error));
           },
           order: {
@@ -288,13 +285,15 @@ export class BuildProgram {
         this.log(`kiln: the shell was ended as ${String(ended)}\n`);
         return ended as 'complete' | 'failed';
       } finally {
-        server.close();
+        await server.close();
       }
     });
   }
 
-  private async tellShell(port: number, hostKey: string): Promise<void> {
-    await this.kiln.shell({ status: 'active', port, hostKey });
+  private async tellShell(server: ShellServer, hostKey: string): Promise<void> {
+    // Nobody is in the sandbox yet who could have put something in its place.
+    await server.leadTo(join(this.folder.path, 'work', 'shell.sock'));
+    await this.kiln.shell({ status: 'active', port: server.port, hostKey });
     await this.kiln.phase('waiting_on_user');
     this.log(`kiln: the shell is open; the key of its host is ${hostKey}\n`);
   }
