@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
+import { UnavailableError } from '../../common/errors.js';
 import {
   BUILD_PHASES,
   type BuildPhase,
@@ -26,10 +27,12 @@ export interface GatewayExecution {
 
 /**
  * Kiln's side of one builder program that runs on this machine: the source, the files and the reports, by HTTP on the
- * loopback, for whoever has the token. What Kiln refuses is the end of the build: `fault` is it.
+ * loopback, for whoever has the token. What Kiln refuses is the end of the build: `fault` is it. A report that cannot be
+ * taken now comes again, so it is the end only where the program gives up.
  */
 export class Gateway {
   private failure: Error | undefined;
+  private trouble: Error | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -53,7 +56,7 @@ export class Gateway {
 
   /** Why Kiln wants no more of this build. */
   get fault(): Error | undefined {
-    return this.failure;
+    return this.failure ?? this.trouble;
   }
 
   address(name: 'source' | 'files' | 'report'): Address {
@@ -77,6 +80,10 @@ export class Gateway {
       else if (method === 'PUT' && url?.startsWith('/files/')) await this.store(url.slice(7), request, response);
       else answer(response, 404);
     } catch (error) {
+      if (error instanceof UnavailableError && url === '/report') {
+        this.trouble = error;
+        return answer(response, 503);
+      }
       this.failure ??= error as Error;
       this.onFault();
       if (response.headersSent) response.destroy();
@@ -105,6 +112,7 @@ export class Gateway {
       await report.shell(port === undefined ? { status } : { status, host: shellHost, port, hostKey });
     }
     if (told.phase !== undefined) await report.phase(told.phase);
+    this.trouble = undefined;
     answer(response, 204);
   }
 

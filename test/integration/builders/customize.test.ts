@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
-import { rename, symlink } from 'node:fs/promises';
+import { mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BuildOrder, ShellOrder } from '../../../src/modules/jobs/index.js';
+import { DatabaseUnavailableError } from '../../../src/platform/database/database.errors.js';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { eventually } from '../../support/eventually.js';
 import { describeWith } from '../../support/programs.js';
@@ -102,6 +105,21 @@ describeWith(PROGRAMS, 'Customizing an image', () => {
     });
   });
 
+  it('goes on when a report cannot be taken for a while', async () => {
+    const away = [new DatabaseUnavailableError(new Error('away')), new DatabaseUnavailableError(new Error('away'))];
+    const scripts = { updateOsPackages: false, items: [{ name: 'script 1', text: 'echo once' }] };
+    const customizing = start(world.builder, order({ scripts }), rootfs, (phase) => {
+      const error = phase === 'packaging' && away.pop();
+      if (error) throw error;
+    });
+
+    const result = await customizing.done;
+
+    expect(result.files.map(({ role }) => role)).toContain('rootfs');
+    expect(customizing.phases).toEqual(['fetching', 'building', 'packaging', 'packaging', 'packaging']);
+    expect(customizing.log().match(/^once$/gm)).toHaveLength(1);
+  });
+
   it('in a jailed shell sees the image alone, and ends with a file in its /tmp', async () => {
     const customizing = withShell();
     const target = await active(customizing);
@@ -135,6 +153,26 @@ describeWith(PROGRAMS, 'Customizing an image', () => {
     expect(seen).toMatch(/^bin\nboot\n[^]*usr\ndkms\n$/);
     expect(await fileIn(made, 'root/added')).toBe('outside\n');
     expect((await namesIn(made)).filter((name) => name.startsWith('/proc/'))).toEqual([]);
+  });
+
+  it('in a shell cannot lead whoever comes next to a socket of this machine', async () => {
+    let came = 0;
+    const folder = await mkdtemp(join(tmpdir(), 'kiln-socket-'));
+    const own = createServer((socket) => {
+      came += 1;
+      socket.end();
+    }).listen(join(folder, 'sock'));
+    const customizing = withShell({ jail: false });
+    const target = await active(customizing);
+
+    await user.run(target, `mv /job/shell.sock /job/mine && ln -s ${folder}/sock /job/shell.sock`);
+    const seen = await user.run(target, 'readlink /job/shell.sock; touch /mnt/image/complete');
+    await customizing.done;
+
+    expect(seen).toBe(`${folder}/sock\n`);
+    expect(came).toBe(0);
+    own.close();
+    await rm(folder, { recursive: true });
   });
 
   it.each([
