@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Readable } from 'node:stream';
+import { rootCertificates } from 'node:tls';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -22,6 +23,7 @@ export class KilnUnreachableError extends Error {}
 const LOST: ReadonlySet<number> = new Set([401, 403, 404, 409, 410]);
 const NONE: ReadonlySet<number> = new Set();
 const RETRY_MS = 1_000;
+const TOO_MANY_REQUESTS = 429;
 /** How long nothing may be heard; a store may take its time to finish a large file. */
 const SILENCE_MS = 600_000;
 const ANSWER_BYTES = 65_536;
@@ -34,7 +36,8 @@ interface Reply {
 /** What the program gets from Kiln and tells it, by plain HTTP. */
 export class Kiln {
   constructor(
-    private readonly order: Pick<ProgramOrder, 'source' | 'upload' | 'report'>,
+    private readonly order: Pick<ProgramOrder, 'source' | 'upload' | 'report' | 'authorities'>,
+    /** How long Kiln may not answer; an attempt that fails late is made once more at least. */
     private readonly giveUpMs: number,
     private readonly signal: AbortSignal,
   ) {}
@@ -98,23 +101,26 @@ export class Kiln {
 
   /** Tries again while Kiln does not answer, or is not well. */
   private async persist(send: () => Promise<Reply>, what: string, lost = LOST): Promise<Reply> {
-    const deadline = Date.now() + this.giveUpMs;
+    let deadline: number | undefined;
     for (;;) {
       const reply = await send().catch((error: Error) => error);
       this.signal.throwIfAborted();
-      if (!(reply instanceof Error)) {
+      let pauseMs = RETRY_MS;
+      if ('status' in reply) {
         if (lost.has(reply.status)) {
           reply.body.destroy();
           throw new LeaseLostError(`Kiln answered ${reply.status} to ${what}`);
         }
-        if (reply.status < 500) return reply;
+        if (reply.status < 500 && reply.status !== TOO_MANY_REQUESTS) return reply;
+        pauseMs = Math.max(RETRY_MS, (Number(reply.body.headers['retry-after']) || 0) * 1_000);
         reply.body.destroy();
       } else if (reply instanceof BuildFailedError) throw reply;
-      if (Date.now() > deadline) {
-        const why = reply instanceof Error ? reply.message : `it answered ${reply.status}`;
+      deadline ??= Date.now() + this.giveUpMs;
+      if (Date.now() + pauseMs > deadline) {
+        const why = 'status' in reply ? `it answered ${reply.status}` : reply.message;
         throw new KilnUnreachableError(`Kiln cannot be reached for ${what}: ${why}`);
       }
-      await delay(RETRY_MS, undefined, { signal: this.signal });
+      await delay(pauseMs, undefined, { signal: this.signal });
     }
   }
 
@@ -124,12 +130,15 @@ export class Kiln {
     headers: Address['headers'],
     body: Buffer | Readable | null = null,
   ): Promise<Reply> {
-    const start = url.startsWith('https:') ? httpsRequest : httpRequest;
+    const secure = url.startsWith('https:');
+    const start = secure ? httpsRequest : httpRequest;
+    const trust = secure ? { ca: [...rootCertificates, ...this.order.authorities] } : {};
     const json: Record<string, string> =
       method === 'POST'
         ? { 'content-type': 'application/json', 'content-length': String((body as Buffer).length) }
         : {};
-    const request = start(url, { method, headers: { ...json, ...headers }, signal: this.signal, timeout: SILENCE_MS });
+    const options = { method, headers: { ...json, ...headers }, signal: this.signal, timeout: SILENCE_MS, ...trust };
+    const request = start(url, options);
     request.on('timeout', () => request.destroy(new Error(`nothing was heard for ${SILENCE_MS / 1_000} seconds`)));
     const answered = new Promise<Reply>((resolve, reject) => {
       request.once('response', (message) => resolve({ status: message.statusCode!, body: message }));

@@ -6,7 +6,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { Kiln } from '../../../src/builders/program/kiln.js';
 import { networkProblem } from '../../../src/builders/sandbox/host.js';
 import { aBuilder, anOrder, contentOf, start } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
@@ -101,6 +103,18 @@ describeWith(['openssl', 'bwrap', 'mksquashfs', 'unsquashfs', 'sshd'], 'The auth
       await once(server, 'listening');
     });
     afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+    it('are trusted by the builder program itself, when it talks to Kiln and to stores', async () => {
+      asked = [];
+      const url = `https://${ADDRESS}:${(server.address() as AddressInfo).port}/program`;
+      const [source, never] = [{ url, headers: {} }, new AbortController().signal];
+      const order = { source, upload: source, report: source };
+      const fetching = (authorities: string[]) => new Kiln({ ...order, authorities }, 0, never).source();
+
+      expect(await text(await fetching([certificate]))).toBe('');
+      await expect(fetching([])).rejects.toThrow(/self-signed certificate/);
+      expect(asked).toEqual(['/program']);
+    });
 
     const recipe = () => {
       const url = `https://${ADDRESS}:${(server.address() as AddressInfo).port}/r`;
