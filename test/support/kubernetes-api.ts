@@ -18,6 +18,7 @@ export interface Thing {
     resourceVersion: string;
     labels?: Record<string, string>;
     deletionTimestamp?: string;
+    finalizers?: string[];
     ownerReferences?: { uid: string; kind: string; name: string }[];
     [member: string]: unknown;
   };
@@ -233,7 +234,8 @@ export class KubernetesApi {
     merged.metadata.uid = thing.metadata.uid;
     this.keep('MODIFIED', plural, merged);
     if (plural === 'pods') this.control(merged);
-    return this.get(plural, name);
+    if (merged.metadata.deletionTimestamp !== undefined && !merged.metadata.finalizers) this.begone(plural, merged);
+    return merged;
   }
 
   private remove(plural: string, name: string, options: DeleteOptions, query: URLSearchParams): object {
@@ -267,6 +269,11 @@ export class KubernetesApi {
       running.child.kill('SIGTERM');
       running.grace = setTimeout(() => running.child.kill('SIGKILL'), 1_000);
       return;
+    }
+    if (thing.metadata.finalizers?.length) {
+      if (thing.metadata.deletionTimestamp !== undefined) return;
+      thing.metadata.deletionTimestamp = now();
+      return this.keep('MODIFIED', plural, thing);
     }
     this.things.delete(`${plural}/${name}`);
     this.keep('DELETED', plural, thing);

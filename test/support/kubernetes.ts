@@ -15,6 +15,8 @@ export interface TestCluster {
   delete(kind: string, name: string): Promise<void>;
   /** Says what the kubelet would of a pod that no node has taken. */
   patchStatus(pod: string, status: object): Promise<void>;
+  /** Keeps a pod from going when it is deleted, as a node does that is lost; or no longer. */
+  hold(pod: string, held: boolean): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,6 +51,9 @@ export async function testCluster(): Promise<TestCluster> {
     },
     patchStatus: async (name, status) => {
       await call('PATCH', `${path('Pod')}/${name}/status`, { status });
+    },
+    hold: async (name, held) => {
+      await call('PATCH', `${path('Pod')}/${name}`, { metadata: { finalizers: held ? ['kiln.io/held'] : null } });
     },
     close: async () => {
       if (real) await call('DELETE', `/api/v1/namespaces/${namespace}`);

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.js';
 import type { BuilderAccess, BuildOrder } from '../../modules/jobs/index.js';
-import { hasShell, type ProgramAccess } from './job-objects.js';
+import { claimBytes, hasShell, type ProgramAccess } from './job-objects.js';
 
 /** Where the program of one execution gets its source, brings its results and tells how far it is. */
 export function accessOf(
@@ -11,6 +11,7 @@ export function accessOf(
 ): ProgramAccess {
   const { timeoutMs, scriptTimeoutMs, diskBytes, outputBytes, memoryBytes, compressionLevel } = config.builds;
   const shellTimeoutMs = config.shells.timeoutMs;
+  const { startTimeoutMs, workVolume } = config.kubernetes;
   const base = `${config.kubernetes.apiUrl}/builder/jobs/${order.jobId}`;
   const headers = { authorization: `Bearer ${access.token}` };
   return {
@@ -23,12 +24,13 @@ export function accessOf(
       timeoutMs,
       shellTimeoutMs,
       scriptTimeoutMs,
-      diskBytes,
+      // The claim was made as large as the job asks for; what others use of a node is everybody's.
+      diskBytes: workVolume === 'claim' ? claimBytes(order) : diskBytes,
       outputBytes,
       memoryBytes: memoryBytes ?? null,
       compressionLevel,
     },
     authorities,
-    totalSeconds: Math.ceil((timeoutMs + (hasShell(order) ? shellTimeoutMs : 0)) / 1_000),
+    totalSeconds: Math.ceil((startTimeoutMs + timeoutMs + (hasShell(order) ? shellTimeoutMs : 0)) / 1_000),
   };
 }

@@ -31,6 +31,7 @@ export const DEPENDENT_KINDS = ['ConfigMap', 'PersistentVolumeClaim', 'Secret', 
 
 export const CONTAINER = 'builder';
 const SSH_PORT = 22;
+const GIB = 2 ** 30;
 const ORDER_FOLDER = '/run/kiln-order';
 const ORDER_FILE = 'order.json';
 const WORK_FOLDER = '/mnt/image';
@@ -67,7 +68,7 @@ export interface ProgramAccess {
   readonly addresses: Pick<ProgramOrder, 'source' | 'upload' | 'report'>;
   readonly limits: ProgramOrder['limits'];
   readonly authorities: readonly string[];
-  /** Longest time of the whole execution in seconds, the shell's included. */
+  /** Longest time of the whole execution in seconds, from the making of its Job on, the shell's included. */
   readonly totalSeconds: number;
 }
 
@@ -141,12 +142,16 @@ export function hasShell(order: BuildOrder): boolean {
   return order.shell !== null && order.scripts === null;
 }
 
+/** Size of a job's volume in bytes. By the reference's factor: packages, image root and the packed result lie there at once. */
+export function claimBytes(order: BuildOrder): number {
+  return 5 * order.buildEnvSizeGib * GIB;
+}
+
 function claimOf(order: BuildOrder, config: KubernetesConfig): V1PersistentVolumeClaim['spec'] {
   return {
     accessModes: ['ReadWriteOnce'],
     ...(config.storageClass === undefined ? {} : { storageClassName: config.storageClass }),
-    // The reference's factor: packages, image root and the packed result lie there at once.
-    resources: { requests: { storage: `${5 * order.buildEnvSizeGib}Gi` } },
+    resources: { requests: { storage: `${claimBytes(order) / GIB}Gi` } },
   };
 }
 

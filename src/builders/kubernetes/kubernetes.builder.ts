@@ -211,10 +211,21 @@ export class KubernetesBuilder extends Builder implements OnApplicationShutdown 
     }
   }
 
-  /** Ends every other execution of the job, and waits until nothing of it is left. */
-  private removeOthers(cluster: Cluster, order: BuildOrder, signal: AbortSignal): Promise<void> {
+  /**
+   * Ends every other execution of the job, and waits until nothing of it is left.
+   * @throws BuildFailedError a pod does not go, since a node that is lost confirms no end
+   */
+  private async removeOthers(cluster: Cluster, order: BuildOrder, signal: AbortSignal): Promise<void> {
     const { [LABELS.execution]: own, ...labels } = this.labelsOf(order);
-    return this.removeAll(cluster, `${selectorOf(labels)},${LABELS.execution}!=${own}`, signal);
+    const tooLong = AbortSignal.timeout(this.config.kubernetes.startTimeoutMs);
+    const selector = `${selectorOf(labels)},${LABELS.execution}!=${own}`;
+    await this.removeAll(cluster, selector, AbortSignal.any([signal, tooLong])).catch((error: unknown) => {
+      if (signal.aborted || !tooLong.aborted) throw error;
+      throw new BuildFailedError(
+        'executor.node_lost',
+        'The node of the pod of an earlier execution does not confirm its end',
+      );
+    });
   }
 
   private remove(cluster: Cluster, order: BuildOrder): Promise<void> {

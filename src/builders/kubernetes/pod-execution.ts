@@ -43,7 +43,7 @@ export class PodExecution {
   private jobUid: string | undefined;
   private pod: V1Pod | undefined;
   private stage: PodStage = { kind: 'waiting' };
-  private reading: Promise<void> | undefined;
+  private reading: Promise<boolean> | undefined;
 
   private readonly unfollow: () => void;
   private doubt: NodeJS.Timeout | undefined;
@@ -89,7 +89,7 @@ export class PodExecution {
     clearTimeout(this.lingering);
     clearInterval(this.doubt);
     this.stop.abort();
-    await this.reading?.catch(() => undefined);
+    await this.reading;
   }
 
   private look(): void {
@@ -172,15 +172,14 @@ export class PodExecution {
       CONTAINER,
       (text) => this.report.log(text),
       () => this.over || this.stage.kind === 'ended' || this.stage.kind === 'died',
+      (error) => this.log.debug('reading the log of a pod was interrupted', { error, job_id: this.order.jobId }),
       this.stop.signal,
-    ).catch((error: unknown) =>
-      this.log.warn('the end of a build log could not be read', { error, job_id: this.order.jobId }),
     );
   }
 
   private async restOfLog(): Promise<void> {
     const timer = setTimeout(() => this.stop.abort(), REST_OF_LOG_MS);
-    await this.reading;
+    if ((await this.reading) === false) this.report.log('kiln: the end of the log of the pod could not be read\n');
     clearTimeout(timer);
   }
 

@@ -7,6 +7,8 @@ const AGAIN_MS = 1_000;
  * Follows the log of a container until its end, over broken connections, each line once.
  *
  * @param isOver whether the container has ended, so that one more reading has everything
+ * @param trouble hears why a reading failed; it is tried again until it is aborted
+ * @returns false: it was aborted before the end was read
  */
 export async function followPodLog(
   cluster: Cluster,
@@ -14,8 +16,9 @@ export async function followPodLog(
   container: string,
   onText: (text: string) => void,
   isOver: () => boolean,
+  trouble: (error: unknown) => void,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   let last: string | undefined;
   while (!signal.aborted) {
     // Asked before reading: what is read from now on is all there will be.
@@ -33,14 +36,14 @@ export async function followPodLog(
         },
         signal,
       );
-      if (over) return;
+      if (over) return true;
     } catch (error) {
-      if (signal.aborted) return;
-      // A node that does not answer: its log may be had later, or never.
-      if (over) throw error;
+      // A node that does not answer, or a connection that broke: its log may be had later, or never.
+      trouble(error);
     }
     await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
   }
+  return false;
 }
 
 /** Nanoseconds are written without their last zeros. */

@@ -21,8 +21,7 @@ export class ShellAddress {
     private readonly config: Config,
     private readonly report: BuildReporter,
   ) {
-    // A lease that is lost meanwhile ends the execution by itself.
-    void this.find().catch(() => undefined);
+    void this.find();
   }
 
   stop(): void {
@@ -32,10 +31,11 @@ export class ShellAddress {
   private async find(): Promise<void> {
     const { signal } = this.stopped;
     while (!signal.aborted) {
-      const address = await this.look();
-      if (address) {
-        await this.report.shell({ ...address });
-        return;
+      try {
+        const address = await this.look();
+        if (address) return await this.report.shell({ ...address });
+      } catch {
+        // The cluster or the database will be back; a lease that is lost meanwhile ends the execution by itself.
       }
       await delay(LOOK_MS, undefined, { signal }).catch(() => undefined);
     }

@@ -159,6 +159,7 @@ export class Cluster {
    * Reads a container's log line by line until it ends: with the container, or because the connection did.
    * @param after the `at` of the last line that is known; lines of that second may come again
    * @returns false: there is no log (yet)
+   * @throws ClusterUnavailableError it cannot be read now, or breaks off; what was read stays read
    */
   async readLog(
     pod: string,
@@ -190,16 +191,19 @@ export class Cluster {
     });
     if (answer.status !== 200 || !answer.body) {
       await answer.body?.cancel();
+      if (answer.status === 429 || answer.status >= 500) {
+        throw new ClusterUnavailableError(`reading the log of ${pod}`, new Error(`it answered ${answer.status}`));
+      }
       return false;
     }
     const body = Readable.fromWeb(answer.body);
-    // Whatever breaks it: the lines before it are the log so far.
-    const broken = new Promise<void>((resolve) => body.once('error', () => resolve()).once('close', () => resolve()));
+    const end = new Promise<unknown>((resolve) => body.once('error', resolve).once('close', () => resolve(undefined)));
     for await (const line of createInterface({ input: body, crlfDelay: Infinity })) {
-      const end = line.indexOf(' ');
-      onLine({ at: line.slice(0, end), text: line.slice(end + 1) });
+      const space = line.indexOf(' ');
+      onLine({ at: line.slice(0, space), text: line.slice(space + 1) });
     }
-    await broken;
+    const broken = await end;
+    if (broken !== undefined) throw new ClusterUnavailableError(`reading the log of ${pod}`, broken);
     return true;
   }
 

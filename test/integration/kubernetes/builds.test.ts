@@ -511,6 +511,21 @@ describe('builds in Kubernetes', () => {
     expect((await asProgram(before.source)).status).toBe(401);
   });
 
+  it('does not wait for ever until the pod of an earlier execution is gone', async () => {
+    const { id, pod } = await playedJob();
+    await cluster.hold(pod.metadata.name, true);
+    await kiln.kill();
+    kiln = await start(kiln);
+
+    const { cause } = await ended(id);
+
+    expect(cause).toEqual({
+      code: 'executor.node_lost',
+      message: 'The node of the pod of an earlier execution does not confirm its end',
+    });
+    await cluster.hold(pod.metadata.name, false);
+  });
+
   it('sweeps what belongs to no execution, and nothing of others', async () => {
     const labels = {
       'app.kubernetes.io/managed-by': 'kiln',
