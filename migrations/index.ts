@@ -24,6 +24,7 @@ import { CreateRemoteNodes1796600000000 } from './1796600000000-create-remote-no
 import { AddBuilderCredentials1796700000000 } from './1796700000000-add-builder-credentials.js';
 import { TimeLogChunks1796840000000 } from './1796840000000-time-log-chunks.js';
 import { IndexDeletedBytes1796860000000 } from './1796860000000-index-deleted-bytes.js';
+import { FindQueuedByType1796870000000 } from './1796870000000-find-queued-by-type.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -53,4 +54,5 @@ export const MIGRATIONS = [
   AddBuilderCredentials1796700000000,
   TimeLogChunks1796840000000,
   IndexDeletedBytes1796860000000,
+  FindQueuedByType1796870000000,
 ];

@@ -103,7 +103,8 @@ export class JobLogsRepository {
   }
 
   /**
-   * Adds a chunk on behalf of an execution.
+   * Adds a chunk on behalf of an execution. One that begins at the same line is written over: its answer was lost, and
+   * whoever holds the job writes it again, perhaps with more behind it.
    * @throws LeaseLostError the execution does not hold the job
    */
   async append(jobId: string, fencingNumber: number, chunk: LogChunk): Promise<void> {
@@ -111,7 +112,8 @@ export class JobLogsRepository {
       // The lock makes whoever ends the job or takes it over wait, so nothing is added behind the end.
       `WITH held AS (
          SELECT id FROM jobs WHERE id = $1 AND fencing_number = $2 AND status = 'running' AND deleted_at IS NULL FOR SHARE)
-       INSERT INTO job_log_chunks (job_id, first_line, line_count, text) SELECT id, $3, $4, $5 FROM held`,
+       INSERT INTO job_log_chunks (job_id, first_line, line_count, text) SELECT id, $3, $4, $5 FROM held
+       ON CONFLICT (job_id, first_line) DO UPDATE SET line_count = excluded.line_count, text = excluded.text`,
       [jobId, fencingNumber, chunk.firstLine, chunk.lineCount, chunk.text],
       'job-logs-append',
     );

@@ -3,7 +3,7 @@ import { EventDispatcher } from '../../platform/events/event-dispatcher.js';
 import { TaskQueue } from '../../platform/queue/task-queue.js';
 import { Ledger } from '../tenancy/index.js';
 import { JobExecutionsRepository, type QueuedJob } from './execution/job-executions.repository.js';
-import type { JobType } from './job-state.js';
+import { JOB_TYPES, type JobType } from './job-state.js';
 
 /** Carries ids of jobs to build. */
 export const BUILDS_QUEUE = 'builds';
@@ -14,7 +14,7 @@ export const TRANSFERS_QUEUE = 'transfers';
 
 const QUEUES: Partial<Record<JobType, string>> = { create: BUILDS_QUEUE, customize: CUSTOMIZE_QUEUE };
 
-/** How many lost tasks one look finds; the oldest first, so that later looks find the rest in order. */
+/** How many lost tasks of a type one look finds; the oldest first, so that later looks find the rest in order. */
 const AT_ONCE = 100;
 const MOST_KICKED = 20;
 
@@ -65,7 +65,10 @@ export class JobQueue implements OnModuleInit {
     for (const job of await this.executions.findExpired(AT_ONCE)) {
       await this.enqueue(job, `after-${job.fencingNumber}`);
     }
-    for (const job of await this.executions.findQueued(AT_ONCE)) await this.enqueue(job);
+    // Each type by itself: one that may not run now must not keep the others from being found.
+    for (const type of JOB_TYPES) {
+      for (const job of await this.executions.findQueued(type, AT_ONCE)) await this.enqueue(job);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type Actor, LimitExceededError } from '../../../src/modules/tenancy/index.js';
 import { eventually } from '../../support/eventually.js';
 import { abandon, aborted, aResult, atOnce, FACE, held, type JobsApp, JobsWorld, sha256 } from './jobs-app.js';
@@ -302,6 +302,29 @@ describe('running a job', () => {
     release();
     await shell;
     expect(statuses).toEqual(['queued', 'succeeded']);
+  });
+
+  it('finds a queued job behind however many of another kind that may not run', async () => {
+    const app = await world.worker();
+    const actor = await world.member(app);
+    const first = await world.job(app, actor);
+    await app.runner.run(first.id);
+    const image = (await app.jobs.get(actor, FACE, first.id)).resultantImageId!;
+    const { recipe, key } = await world.source(app, actor);
+    const build = { face: FACE, publicKeyId: key.id, imageRootArchiveName: 'an image' };
+    for (let count = 0; count < 101; count += 1) {
+      await app.jobs.create(actor, { ...build, jobType: 'create', artifactId: recipe.id });
+    }
+    const shell = await world.job(app, actor, { jobType: 'customize', artifactId: image });
+    await app.database.run(`UPDATE jobs SET created_at = created_at - interval '1 minute' WHERE status = 'queued'`, []);
+    const add = jest.spyOn(app.taskQueue, 'add');
+
+    await app.jobQueue.recover();
+
+    expect(add.mock.calls.map(([, id]) => id)).toContain(shell.id);
+    await app.database.run(`UPDATE jobs SET status = 'cancelled', phase = 'done' WHERE project_id = $1`, [
+      actor.projectId,
+    ]);
   });
 
   it('refuses a job beyond the limit of queued ones', async () => {

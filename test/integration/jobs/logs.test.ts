@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type LogEvent, TooManyFollowersError } from '../../../src/modules/jobs/index.js';
+import { JobLogsRepository } from '../../../src/modules/jobs/job-logs.repository.js';
+import { DatabaseUnavailableError } from '../../../src/platform/database/database.errors.js';
 import { aborted, aResult, FACE, JobsWorld } from './jobs-app.js';
 import { eventually } from '../../support/eventually.js';
 
@@ -39,6 +41,35 @@ describe('following a log', () => {
       Array.from({ length: 2_000 }, (_, index) => ({ kind: 'line', number: index + 1, text: `line ${index + 1}` })),
     );
     expect(told.at(-1)).toEqual({ kind: 'end', status: 'succeeded', state: 'success' });
+  });
+
+  it('tells a line once of which the writer does not know whether it was kept', async () => {
+    const worker = await world.worker({
+      script: async ({ report, order }) => {
+        report.log('first\n');
+        await eventually(async () => (await kept(order.jobId)) === 'first\n');
+        report.log('second\n');
+        await eventually(async () => (await kept(order.jobId)) === 'first\nsecond\n');
+        return aResult();
+      },
+    });
+    const kept = async (jobId: string) =>
+      (await worker.database.query<{ text: string }>('SELECT text FROM job_log_chunks WHERE job_id = $1', [jobId]))
+        .map(({ text }) => text)
+        .join('');
+    const repository = worker.app.get(JobLogsRepository, { strict: false });
+    const append = repository.append.bind(repository);
+    jest.spyOn(repository, 'append').mockImplementationOnce(async (...chunk) => {
+      await append(...chunk);
+      throw new DatabaseUnavailableError(new Error('the answer was lost'));
+    });
+    const actor = await world.member(worker);
+    const job = await world.job(worker, actor);
+
+    await worker.runner.run(job.id);
+
+    expect((await worker.jobs.get(actor, FACE, job.id)).status).toBe('succeeded');
+    expect(await kept(job.id)).toBe('first\nsecond\n');
   });
 
   it('ends when the follower leaves, and when the process stops', async () => {

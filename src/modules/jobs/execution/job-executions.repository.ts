@@ -169,15 +169,15 @@ export class JobExecutionsRepository {
     );
   }
 
-  /** The oldest queued jobs of projects that have room for another running one. */
-  findQueued(limit: number): Promise<QueuedJob[]> {
+  /** The oldest queued jobs of a type, of projects that have room for another running one. */
+  findQueued(type: JobType, limit: number): Promise<QueuedJob[]> {
     return this.database.query(
       `SELECT j.id, j.job_type AS "jobType" FROM jobs j
-       WHERE j.status = 'queued' AND j.created_at < now() - interval '2 seconds' AND NOT EXISTS (
+       WHERE j.status = 'queued' AND j.job_type = $1 AND j.created_at < now() - interval '2 seconds' AND NOT EXISTS (
          SELECT 1 FROM project_usage u
          WHERE u.project_id = j.project_id AND u.quantity = 'running_jobs' AND u.used >= u.maximum)
-       ORDER BY j.created_at, j.id LIMIT $1`,
-      [limit],
+       ORDER BY j.created_at, j.id LIMIT $2`,
+      [type, limit],
     );
   }
 
