@@ -704,7 +704,7 @@ export const SETTINGS = {
   kubernetesAddressPool: setting(
     'KILN_KUBERNETES_ADDRESS_POOL',
     text,
-    'Address pool that Services of the type LoadBalancer ask for.',
+    'Address pool that Services of the type LoadBalancer ask for; none: they ask for no pool.',
     'customer-management',
   ),
   kubernetesShellHost: setting(

@@ -260,7 +260,7 @@ export class Config {
       pullSecret: parsed.kubernetesPullSecret,
       apiUrl: parsed.kubernetesApiUrl ?? parsed.publicUrl,
       serviceType: parsed.kubernetesServiceType!,
-      addressPool: parsed.kubernetesAddressPool,
+      addressPool: parsed.kubernetesAddressPool === 'none' ? undefined : parsed.kubernetesAddressPool,
       shellHost: parsed.kubernetesShellHost,
       workVolume: parsed.kubernetesWorkVolume!,
       storageClass: parsed.kubernetesStorageClass,

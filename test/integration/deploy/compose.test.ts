@@ -105,10 +105,12 @@ describe('docker-compose.yml', () => {
     expect(Object.keys(compose.volumes).sort()).toEqual([...new Set(used)].sort());
   });
 
-  it('publishes the API only, on the loopback address only', () => {
+  it('publishes the API and the shells of jobs, on the loopback address only', () => {
     const ports = services.flatMap(([, service]) => service.ports ?? []);
+    const { shells } = loadConfig(environmentOf(compose.services.worker!)).config;
 
-    expect(ports).toEqual(['127.0.0.1:8080:8080']);
+    expect(ports).toEqual(['127.0.0.1:8080:8080', '127.0.0.1:30000-30009:30000-30009']);
+    expect(shells).toMatchObject({ host: 'localhost', bind: '0.0.0.0', ports: [30_000, 30_009] });
   });
 
   it('grants the build sandbox to the worker and to nobody else', () => {
