@@ -18,7 +18,7 @@ import type {
 import type { RowKey } from '../row-key.js';
 import { OperatingSystemsRepository } from './operating-systems.repository.js';
 
-/** Longest parts of a version. @see Foreman, app/models/operatingsystem.rb */
+/** Longest parts of a version, as Foreman's table has them: with a long name, longer ones fit no index. */
 const MAJOR_MAXIMUM = 5;
 const MINOR_MAXIMUM = 16;
 
