@@ -98,7 +98,7 @@ const secretKey = (value: string): string => {
 };
 
 /** `36h`, `7d`, `90s`; milliseconds. */
-export function parseDuration(value: string): number {
+function parseDuration(value: string): number {
   const match = /^(\d+)([smhd])$/.exec(value);
   if (!match) throw new Error('must be a duration such as 90s, 15m, 36h or 7d');
   return Number(match[1]) * UNIT_MS[match[2]!]!;

@@ -108,7 +108,7 @@ export class GlanceFace extends Face {
 }
 
 /** A fault as webob writes it: in HTML unless the client asks for something else. */
-export function renderFault(
+function renderFault(
   status: number,
   explanation: string,
   accept: string | undefined,

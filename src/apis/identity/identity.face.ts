@@ -7,7 +7,7 @@ import { allowHeader } from '../shared/problem.js';
 import { PublicAddress } from '../shared/public-address.js';
 
 /** Where identity is mounted. */
-export const IDENTITY_MOUNT = '/identity';
+const IDENTITY_MOUNT = '/identity';
 
 const STATUS = {
   invalid: 400,

@@ -19,11 +19,9 @@ export interface Wanted {
 
 /**
  * Reads one format. Each `yield` waits for a range and gets its bytes, fewer where the file ends before. Ranges of one
- * reader ascend without overlap, because the file passes only once; none is longer than `LONGEST_RANGE`.
+ * reader ascend without overlap, because the file passes only once; none is longer than 128 KiB.
  */
 export type FormatReader = Generator<Wanted, void, Buffer>;
-
-export const LONGEST_RANGE = 128 * 1024;
 
 /** What one reader found. */
 export class Finding {

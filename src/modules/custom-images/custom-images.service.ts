@@ -94,7 +94,7 @@ export class CustomImagesService {
 }
 
 /** The project in which the actor's names are looked up. @throws NotPermittedError it may not even read there */
-export function readableProject(actor: Actor, action: string): string {
+function readableProject(actor: Actor, action: string): string {
   if (!actor.has('reader')) throw new NotPermittedError(action);
   return actor.projectId!;
 }

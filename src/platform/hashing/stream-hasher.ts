@@ -12,7 +12,7 @@ export type BeforeBytes = (totalBytes: number, chunk: Buffer) => void | Promise<
 export type Digests = { readonly sizeBytes: number } & Readonly<Partial<Record<HashAlgorithm, string>>>;
 
 /** The stream was destroyed before its end, so there is no digest. */
-export class StreamAbandonedError extends Error {
+class StreamAbandonedError extends Error {
   constructor() {
     super('The stream ended before all its bytes had come');
     this.name = 'StreamAbandonedError';

@@ -3,7 +3,7 @@ import { pino, type Logger } from 'pino';
 import { currentRequestId } from '../../common/request-context.js';
 
 /** Names under which a secret could come along; whatever stands there is not written. */
-export const REDACTED_PATHS = [
+const REDACTED_PATHS = [
   'password',
   'secret',
   'token',

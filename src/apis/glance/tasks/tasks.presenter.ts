@@ -10,7 +10,7 @@ const STATUS = {
 } as const satisfies Record<Job['status'], string>;
 
 /** The kinds of tasks on the wire: the old call's, that of every import, and that of every location. */
-export function taskType(task: Job): 'import' | 'api_image_import' | 'location_import' {
+function taskType(task: Job): 'import' | 'api_image_import' | 'location_import' {
   if (task.jobType === 'hash') return 'location_import';
   return orderOf(task).legacy ? 'import' : 'api_image_import';
 }

@@ -3,7 +3,7 @@ import { accountNumberOf } from '../account-number.js';
 import type { ConfiguredComponent } from './image-configuration.js';
 
 /** Where a project keeps scripts that configurations name without an address. */
-export const SCRIPT_BUCKET = 'scripts';
+const SCRIPT_BUCKET = 'scripts';
 
 const COMPONENT_ARN = /^arn:[\w-]+:imagebuilder:([\w-]+):(\w+):component\/([\w.-]+)\/([\w.-]+)(?:\/\d+)?$/;
 

@@ -35,7 +35,7 @@ export function loadPolicy(defaults: PolicyRules, path: string | undefined, also
 }
 
 /** Reads the text of a policy file; never throws. */
-export function readPolicyFile(text: string): PolicyFile {
+function readPolicyFile(text: string): PolicyFile {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
   const lineOf = (offset: number): number => counter.linePos(offset).line;

@@ -25,7 +25,7 @@ const CREDENTIALS: Readonly<Record<string, Credential>> = {
 };
 
 /** The rule that says who is an administrator; `is_admin:True` is another way to ask for it. */
-export const ADMIN_RULE = 'context_is_admin';
+const ADMIN_RULE = 'context_is_admin';
 
 /** No rule that a person wrote is longer, and reading takes stack with every bracket. */
 const LONGEST = 4_096;
