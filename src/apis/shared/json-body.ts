@@ -1,5 +1,10 @@
 import { UnparsableBodyError } from './request-errors.js';
 
+/** Of JSON that is kept as it was given. It can be read much deeper than it can be written. */
+const DEEPEST_KEPT = 100;
+/** What PostgreSQL cannot hold: NUL, or half of a surrogate pair. Behind two backslashes it is text like any other. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(0000|d[89a-f])/i;
+
 /**
  * Parses a raw body as JSON.
  * @throws UnparsableBodyError no body, not UTF-8, not JSON
@@ -37,4 +42,11 @@ export function nestsDeeper(root: unknown, depth: number): boolean {
     level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
   }
   return false;
+}
+
+/** JSON as it would be kept; null: it cannot be, for how deep it nests or for its characters. */
+export function storableText(value: unknown): string | null {
+  if (nestsDeeper(value, DEEPEST_KEPT)) return null;
+  const text = JSON.stringify(value);
+  return UNSTORABLE.test(text) ? null : text;
 }

@@ -218,6 +218,9 @@ describe('a location on the web', () => {
     expect((await alice.patch(id, [{ op: 'replace', path: '/locations/0', value: at('/a') }])).status).toBe(400);
     expect((await add(alice, id, at('/a', { metadata: { a: '\u0000' } }))).status).toBe(400);
     expect((await add(alice, id, at('/a', { metadata: { store: 'default' } }))).status).toBe(400);
+    const nest = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+    const value = `{"url":"${url}","metadata":{"a":${nest}}}`;
+    expect((await alice.patch(id, `[{"op":"add","path":"/locations/-","value":${value}}]`)).status).toBe(400);
   });
 
   it('needs the formats of the image', async () => {

@@ -228,6 +228,14 @@ describe('a task that makes an image', () => {
       'properties that are none',
       { type: 'import', input: { ...input('http://example.org/x'), image_properties: { min_ram: -1 } } },
     ],
+    ['a text that cannot be kept', { type: 'import', input: { ...input('http://example.org/x'), more: 'a\0b' } }],
+    [
+      'a nest without an end',
+      JSON.stringify({ type: 'import', input: { ...input('http://example.org/x'), more: 'NEST' } }).replace(
+        '"NEST"',
+        `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
+      ),
+    ],
     ['a list', []],
   ])('is refused with %s, and leaves no image', async (_what, body) => {
     const before = await root.names('limit=1000');

@@ -1,5 +1,5 @@
 import type { GivenLocation, ValidationData } from '../../../modules/images/index.js';
-import { isJsonObject } from '../../shared/json-body.js';
+import { isJsonObject, storableText } from '../../shared/json-body.js';
 import { RequestInvalidError } from '../glance.errors.js';
 
 /** In characters. */
@@ -19,10 +19,9 @@ export function readLocation(value: unknown): GivenLocation {
     throw invalid(`url must be a text of at most ${LONGEST_URL} characters`);
   }
   if (!isJsonObject(metadata)) throw invalid('metadata must be an object');
-  const text = JSON.stringify(metadata);
+  const text = storableText(metadata);
+  if (text === null) throw invalid('metadata has characters that cannot be kept, or nests too deep');
   if (text.length > LONGEST_METADATA) throw invalid(`metadata may have at most ${LONGEST_METADATA} characters`);
-  // What PostgreSQL cannot hold: NUL, or half of a surrogate pair.
-  if (/\\u(0000|d[89a-f])/i.test(text)) throw invalid('metadata has characters that cannot be kept');
   return { url, metadata, validation: validation === undefined ? null : readValidation(validation) };
 }
 

@@ -1,6 +1,6 @@
 import type { CreateImage } from '../../../modules/images/index.js';
 import { type JobStatus, TASK_SORT_KEYS, type TaskQuery } from '../../../modules/jobs/index.js';
-import { isJsonObject } from '../../shared/json-body.js';
+import { isJsonObject, storableText } from '../../shared/json-body.js';
 import { QueryInvalidError, RequestInvalidError } from '../glance.errors.js';
 import { toCreateImage } from '../images/create-image.js';
 import type { FormatWords } from '../images/image-attributes.js';
@@ -66,6 +66,9 @@ export function toImportTask(body: unknown, formats: FormatWords): ImportTaskReq
   const { import_from: uri, import_from_format: format, image_properties: properties } = input;
   if (typeof uri !== 'string' || typeof format !== 'string' || !isJsonObject(properties)) {
     throw new RequestInvalidError('import_from and import_from_format must be strings, image_properties an object');
+  }
+  if (storableText(input) === null) {
+    throw new RequestInvalidError('The input has characters that cannot be kept, or nests too deep.');
   }
   const image = toCreateImage({ disk_format: format, container_format: 'bare', ...properties }, formats);
   return { image, uri, input };
