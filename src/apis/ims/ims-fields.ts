@@ -9,15 +9,29 @@ import {
   IsString,
   Matches,
   Max,
-  MaxLength,
   Min,
   MinLength,
+  ValidateBy,
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
 
 /** Neither PostgreSQL's text nor its JSON can hold NUL or half of a character. */
 export const STORABLE = /^[^\0\p{Surrogate}]*$/u;
+
+/** A row of an index holds 2704 bytes, of which an owner of 255 characters may take 1020. */
+const MOST_NAME_BYTES = 1600;
+
+/** Counts as the database does; the rule of the library passes over variation selectors. */
+const MostCharacters = (maximum: number) =>
+  ValidateBy({
+    name: 'maxLength',
+    constraints: [maximum],
+    validator: {
+      validate: (value) => typeof value !== 'string' || [...value].length <= maximum,
+      defaultMessage: () => '$property must be shorter than or equal to $constraint1 characters',
+    },
+  });
 
 /** May be left out, but not null. */
 export const Optional = () => ValidateIf((_object, value) => value !== undefined);
@@ -30,8 +44,21 @@ export const Text = (maximum: number, { minimum = 1 } = {}) =>
   applyDecorators(
     IsString(),
     MinLength(minimum),
-    MaxLength(maximum),
+    MostCharacters(maximum),
     Matches(STORABLE, { message: '$property must not hold NUL characters or broken surrogates' }),
+  );
+
+/** A name: a text that an index of the database can hold, whatever its script. */
+export const Name = () =>
+  applyDecorators(
+    Text(1024),
+    ValidateBy({
+      name: 'nameBytes',
+      validator: {
+        validate: (value) => typeof value !== 'string' || Buffer.byteLength(value) <= MOST_NAME_BYTES,
+        defaultMessage: () => `$property must not take more than ${MOST_NAME_BYTES} bytes of UTF-8`,
+      },
+    }),
   );
 
 /** One of these texts. */

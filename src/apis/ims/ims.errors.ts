@@ -1,4 +1,4 @@
-import { InvalidError, UnprocessableError } from '../../common/errors.js';
+import { InvalidError, UnavailableError, UnprocessableError } from '../../common/errors.js';
 import type { FieldFaults } from '../shared/validation.js';
 
 /** A body that says nothing at all. @see Image Management Service v3, responses 400 */
@@ -43,5 +43,13 @@ export class BadParameterError extends InvalidError {
   override readonly code = 'ims.bad_parameter';
   constructor(parameter: string, reason: string) {
     super(`The query parameter ${parameter} ${reason}`, { parameter });
+  }
+}
+
+/** This API is open for a project that there is not, or that is disabled. */
+export class OpenProjectMissingError extends UnavailableError {
+  override readonly code = 'ims.open_project_missing';
+  constructor(cause: Error) {
+    super('KILN_IMS_OPEN_PROJECT names a project that does not exist or is disabled', {}, { cause });
   }
 }

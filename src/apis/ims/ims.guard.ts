@@ -1,4 +1,5 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { NotFoundError } from '../../common/errors.js';
 import { Config } from '../../config/config.js';
 import { IdentityService } from '../../modules/identity/index.js';
 import { type Actor, NotPermittedError } from '../../modules/tenancy/index.js';
@@ -7,6 +8,7 @@ import { tokenOf } from '../shared/credentials.js';
 import type { AuthenticatedRequest } from '../shared/current-actor.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { CredentialRequiredError } from '../shared/request-errors.js';
+import { OpenProjectMissingError } from './ims.errors.js';
 
 // The cray command line names the tenant it works for, if one is set.
 const TENANT_HEADER = 'cray-tenant-name';
@@ -46,10 +48,16 @@ export class ImsGuard implements CanActivate {
     }
     const { openProject } = this.config.ims;
     if (openProject === undefined || request.headers.authorization !== undefined) throw new CredentialRequiredError();
-    const anybody = await this.identity.actorInProject(openProject);
+    const anybody = await this.identity.actorInProject(openProject).catch(refuseOpening);
     if (tenant !== '' && tenant !== anybody.projectName && tenant !== anybody.projectId) {
       throw new NotPermittedError(`act in project ${tenant.slice(0, 100)}`);
     }
     return anybody;
   }
+}
+
+/** Not the client's fault, and no record that is missing. */
+function refuseOpening(error: unknown): never {
+  if (error instanceof NotFoundError) throw new OpenProjectMissingError(error);
+  throw error;
 }

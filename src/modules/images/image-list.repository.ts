@@ -46,9 +46,14 @@ interface SortColumn {
 const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = { '': 'x86_64', amd64: 'x86_64', arm64: 'aarch64' };
 
 /** Sorts as faces show it. */
-function knownArchitecture(column: string): string {
+export function knownArchitecture(column: string): string {
   const cases = Object.entries(ARCHITECTURE_ALIASES).map(([alias, name]) => `WHEN '${alias}' THEN '${name}'`);
   return `CASE coalesce(${column}, '') ${cases.join(' ')} ELSE ${column} END`;
+}
+
+/** The value of `knownArchitecture` for an image. */
+export function knownArchitectureOf({ architecture }: Image): string {
+  return ARCHITECTURE_ALIASES[architecture ?? ''] ?? architecture ?? '';
 }
 
 const SORT_COLUMNS: Readonly<Record<ImageSortKey, SortColumn>> = {
@@ -63,7 +68,7 @@ const SORT_COLUMNS: Readonly<Record<ImageSortKey, SortColumn>> = {
     sql: knownArchitecture('i.architecture'),
     outer: knownArchitecture('architecture'),
     type: 'text',
-    valueOf: ({ architecture }) => ARCHITECTURE_ALIASES[architecture ?? ''] ?? architecture,
+    valueOf: knownArchitectureOf,
   },
   sizeBytes: {
     sql: 'coalesce(i.size_bytes, 0)',
@@ -198,7 +203,8 @@ function ownedBranches(
   if (wanted !== null) {
     return [live(`i.project_id = ${bindings.add(wanted)}`, ...(visibility ? [isVisibility(visibility)] : []))];
   }
-  return (visibility ? [visibility] : VISIBILITIES).map((each) => live(isVisibility(each)));
+  // What belongs to no project is nobody's own.
+  return (visibility ? [visibility] : VISIBILITIES).map((each) => live(isVisibility(each), 'i.project_id IS NOT NULL'));
 }
 
 function visibleBranches(
@@ -287,7 +293,9 @@ function filterConditions(filter: ImageFilter, bindings: Bindings): string[] {
   anyOf('i.status', filter.statuses);
   anyOfNullable('i.disk_format', filter.diskFormats);
   anyOfNullable('i.container_format', filter.containerFormats);
-  if (filter.architectures) conditions.push(architectureCondition(filter.architectures, bindings));
+  for (const architectures of [filter.architectures, filter.knownArchitectures]) {
+    if (architectures) conditions.push(architectureCondition(architectures, bindings));
+  }
   isTrue('i.hidden', filter.hidden);
   isTrue('i.protected', filter.protected);
   equal('i.md5', filter.md5);
@@ -313,7 +321,7 @@ function filterConditions(filter: ImageFilter, bindings: Bindings): string[] {
   }
 }
 
-function architectureCondition(architectures: readonly (string | null)[], bindings: Bindings): string {
+export function architectureCondition(architectures: readonly (string | null)[], bindings: Bindings): string {
   const named = architectures.filter((architecture) => architecture !== null);
   const isNamed = `i.architecture = ANY (${bindings.add(named)}::text[])`;
   return architectures.includes(null) ? `(${isNamed} OR i.architecture IS NULL)` : isNamed;

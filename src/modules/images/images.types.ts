@@ -65,6 +65,8 @@ export interface ImageFilter {
   readonly containerFormats?: readonly string[];
   /** Null stands for images that do not say. */
   readonly architectures?: readonly (string | null)[];
+  /** As `architectures`, but no question of the client's: what the face has words for. */
+  readonly knownArchitectures?: readonly (string | null)[];
   readonly owner?: string;
   readonly hidden?: boolean;
   readonly protected?: boolean;

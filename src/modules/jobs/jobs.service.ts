@@ -159,8 +159,14 @@ export class JobsService {
    * @throws JobNotFoundError, NotPermittedError
    */
   delete(actor: Actor, face: string, jobId: string): Promise<void> {
+    return this.deleteIn(actor, face, jobId, undefined);
+  }
+
+  /** Deletes a job unless it has come to be in none of these states since it was found. */
+  private deleteIn(actor: Actor, face: string, jobId: string, states: DeleteJobs['states']): Promise<void> {
     return this.uow.run(async () => {
       const job = await this.lock(actor, face, jobId, 'jobs:delete');
+      if (states && !states.includes(job.state)) return;
       await this.endings.delete(job, actor.id);
       if (!hasEnded(job.status)) await this.signals.stop(job.id);
     });
@@ -173,7 +179,7 @@ export class JobsService {
     const created = createdBefore ? [{ operator: 'lt', time: createdBefore } as const] : [];
     const query = { face, projectId: actor.projectId, filter: { states, jobTypes, created }, sort: [] };
     for await (const job of this.jobs.stream(query, null)) {
-      await this.delete(actor, face, job.id).catch(ignoreGone);
+      await this.deleteIn(actor, face, job.id, states).catch(ignoreGone);
     }
   }
 

@@ -19,6 +19,12 @@ read = @
 update = admin
 delete = admin
 
+[^architecture$]
+create = admin
+read = admin
+update = admin
+delete = admin
+
 [.*]
 create = @
 read = @
@@ -53,6 +59,23 @@ async function withSecret(): Promise<string> {
   expect(of(await root.patch(id, [add('/x_secret', 'hush')]))).toEqual([200]);
   return id;
 }
+
+it('hides the architecture, but not images from the API that shows them by theirs', async () => {
+  const { id } = await alice.create({ name: 'of some architecture' });
+  expect(of(await root.patch(id, [add('/architecture', 'aarch64')]))).toEqual([200]);
+  const token = await kiln.token('alice');
+  const names = async (path: string) => {
+    const reply = await fetch(`${kiln.url}/apis/ims/v3/${path}`, { headers: { 'x-auth-token': token } });
+    return ((await reply.json()) as { name: string }[]).map(({ name }) => name);
+  };
+  expect(await names('images')).toContain('of some architecture');
+  expect(await names('images?arch=aarch64')).toEqual([]);
+
+  const reply = await fetch(`${kiln.url}/apis/ims/v3/images`, { method: 'DELETE', headers: { 'x-auth-token': token } });
+  expect(reply.status).toBe(204);
+  expect(await names('images?limit=10')).toEqual([]);
+  expect(await names('deleted/images')).toContain('of some architecture');
+});
 
 describe('a property that one may not read', () => {
   it('is in no answer and found by no filter', async () => {

@@ -483,6 +483,27 @@ describe('images with a manifest', () => {
   });
 });
 
+it('sorts deleted images by the architecture that it shows', async () => {
+  const made: string[] = [];
+  for (const architecture of ['x86_64', 'arm64', null, 'amd64', 'aarch64']) {
+    const reply = await fetch(`${kiln.url}/image/v2/images`, {
+      method: 'POST',
+      headers: { 'x-auth-token': alice, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'g', ...(architecture ? { architecture } : {}) }),
+    });
+    const { id } = (await reply.json()) as { id: string };
+    expect((await ims.delete(`/v3/images/${id}`, alice)).status).toBe(204);
+    made.push(id);
+  }
+  const seen: number[] = [];
+  for (let marker = ''; ; marker = `&marker=${made[seen.at(-1)!]}`) {
+    const page = (await ims.get(`/v3/deleted/images?sort=arch:asc,created:asc&limit=2${marker}`, alice)).body;
+    seen.push(...page.map(({ id }: { id: string }) => made.indexOf(id)));
+    if (page.length < 2) break;
+  }
+  expect(seen).toEqual([1, 4, 0, 2, 3]);
+});
+
 it('shows here what other faces deleted, but not what this one has no word for', async () => {
   const glance = (method: string, path: string, body?: object) =>
     fetch(`${kiln.url}/image/v2/images${path}`, {

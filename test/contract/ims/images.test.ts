@@ -312,6 +312,23 @@ describe('PATCH /v3/images/{id}', () => {
   });
 });
 
+it.each([
+  ['more characters than there may be, half of them invisible', 'x\uFE0F'.repeat(1024)],
+  [
+    'more bytes than an index holds',
+    Array.from({ length: 1000 }, (_, at) => String.fromCodePoint(0x4e00 + ((at * 7919) % 20_000))).join(''),
+  ],
+])('refuses a name of %s, of whatever has one', async (_what, name) => {
+  const more = { recipe_type: 'kiwi-ng', linux_distribution: 'sles15' };
+  const bodies = { images: { name }, recipes: { name, ...more }, 'public-keys': { name, public_key: 'x' } };
+  for (const [kind, body] of Object.entries(bodies)) {
+    const { status, body: problem } = await ims.post(`/v3/${kind}`, body, alice);
+    expect([kind, status, Object.keys(problem.errors ?? {})]).toEqual([kind, 422, ['name']]);
+  }
+  const { body } = await ims.post('/v3/jobs', { image_root_archive_name: name }, alice);
+  expect(Object.keys(body.errors)).toContain('image_root_archive_name');
+});
+
 describe('images of other faces', () => {
   const create = async (more: object) => JSON.parse((await glance('POST', '', alice, { name: 'g', ...more })).text).id;
 
@@ -352,6 +369,14 @@ describe('images of other faces', () => {
     expect((await ims.get(`${PATH}?marker=${JSON.parse(text).id}`, bob)).status).toBe(400);
     const all = (await ims.get(`${PATH}?owner=all&visibility=public`, root)).body;
     expect(all.map((image: { name: string }) => image.name)).toEqual(['public']);
+  });
+
+  it('shows images without a project to nobody', async () => {
+    const { status, text } = await glance('POST', '', root, { name: 'nobody', owner: null });
+    expect(status).toBe(201);
+    expect((await ims.get(`${PATH}/${JSON.parse(text).id}`, root)).status).toBe(404);
+    const all = (await ims.get(`${PATH}?owner=all`, root)).body;
+    expect(all.map(({ name }: { name: string }) => name)).not.toContain('nobody');
   });
 
   it('filters by metadata, name and time, and pages', async () => {

@@ -24,6 +24,19 @@ async function readAt(projectId: string, path: string): Promise<string> {
   return artifact ? text(await kiln.artifacts.open(artifact.storedFileId)) : `nothing at ${path}`;
 }
 
+it('refuses a link to a manifest whose bytes the store has lost, and names it', async () => {
+  const actor = await kiln.actor();
+  const manifest = { bucket: 'boot-images', key: 'lost.json' };
+  const { file } = await kiln.artifacts.put(actor, manifest, Readable.from([Buffer.from('{}')]), {});
+  await kiln.store.delete(file.objectKey);
+
+  const link = { path: 's3://boot-images/lost.json', etag: '' };
+  await expect(kiln.registration.register(actor, { name: 'lost', properties: {}, link })).rejects.toMatchObject({
+    code: 'images.object_missing',
+    details: { path: 's3://boot-images/lost.json' },
+  });
+});
+
 describe('images that jobs built', () => {
   async function aBuild(actor: Actor): Promise<BuiltImage> {
     const projectId = actor.projectId!;

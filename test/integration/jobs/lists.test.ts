@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { JobQuery } from '../../../src/modules/jobs/index.js';
 import { type Actor } from '../../../src/modules/tenancy/index.js';
+import { eventually } from '../../support/eventually.js';
 import { FACE, type JobsApp, JobsWorld } from './jobs-app.js';
 
 describe('lists of jobs', () => {
@@ -69,6 +70,29 @@ describe('lists of jobs', () => {
 
     expect(new Set(seen).size).toBe(seen.length);
     expect(seen).toEqual(expect.arrayContaining(staying));
+  });
+
+  it('are deleted by state only while they are in it', async () => {
+    await app.jobs.deleteMany(actor, { face: FACE });
+    const id = await create('moving on');
+    const mover = await app.database.pool.connect();
+    await mover.query('BEGIN');
+    await mover.query(`UPDATE jobs SET status = 'running', phase = 'building' WHERE id = $1`, [id]);
+
+    const deleting = app.jobs.deleteMany(actor, { face: FACE, states: ['creating'] });
+    await eventually(async () => {
+      const waiting = await app.database.query(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      expect(waiting).toHaveLength(1);
+    });
+    await mover.query('COMMIT');
+    mover.release();
+    await deleting;
+
+    expect(await app.jobs.get(actor, FACE, id)).toMatchObject({ phase: 'building' });
+    // No worker has it, so that nothing was reserved for its running.
+    await app.database.run(`UPDATE jobs SET status = 'queued', phase = 'creating' WHERE id = $1`, [id]);
   });
 
   it('stream everything, in the same order as pages', async () => {

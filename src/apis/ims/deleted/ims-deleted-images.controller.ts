@@ -29,10 +29,12 @@ export class ImsDeletedImagesController {
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const parameters = new ListQuery(request);
     const { limit, marker, sort } = parameters.window(SORT_KEYS);
+    const archs = parameters.anyOf('arch', IMS_ARCHS);
     const query: DeletedImageQuery = {
       projectId: parameters.owner(actor),
       filter: {
-        architectures: architecturesOf(parameters.anyOf('arch', IMS_ARCHS) ?? IMS_ARCHS),
+        architectures: archs && architecturesOf(archs),
+        knownArchitectures: architecturesOf(IMS_ARCHS),
         names: parameters.any('name'),
         visibility: parameters.oneOf('visibility', VISIBILITIES),
         properties: parameters.map('metadata'),
@@ -81,7 +83,7 @@ export class ImsDeletedImagesController {
   }
 
   private all(actor: Actor): AsyncGenerator<Image> {
-    const filter = { architectures: architecturesOf(IMS_ARCHS) };
+    const filter = { knownArchitectures: architecturesOf(IMS_ARCHS) };
     return this.images.stream(actor, { projectId: actor.projectId, filter, sort: [] });
   }
 }

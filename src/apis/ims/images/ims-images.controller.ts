@@ -49,6 +49,7 @@ export class ImsImagesController {
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
     const parameters = new ListQuery(request);
     const { limit, marker, sort } = parameters.window(SORT_KEYS);
+    const archs = parameters.anyOf('arch', IMS_ARCHS);
     const query: ImageStreamQuery = {
       scope: {
         kind: 'owned',
@@ -56,7 +57,8 @@ export class ImsImagesController {
         visibility: parameters.oneOf('visibility', VISIBILITIES),
       },
       filter: {
-        architectures: architecturesOf(parameters.anyOf('arch', IMS_ARCHS) ?? IMS_ARCHS),
+        architectures: archs && architecturesOf(archs),
+        knownArchitectures: architecturesOf(IMS_ARCHS),
         names: parameters.any('name'),
         properties: parameters.map('metadata'),
         createdAt: parameters.times('created').map(toRange),
@@ -94,7 +96,7 @@ export class ImsImagesController {
   protected async removeEach(actor: Actor, remove: (id: string) => Promise<void>): Promise<void> {
     const query: ImageStreamQuery = {
       scope: { kind: 'owned', projectId: actor.projectId },
-      filter: { architectures: architecturesOf(IMS_ARCHS) },
+      filter: { knownArchitectures: architecturesOf(IMS_ARCHS) },
       sort: [{ key: 'createdAt', direction: 'asc' }],
     };
     for await (const image of this.images.stream(actor, query)) {

@@ -1,10 +1,10 @@
-import { Choice, Nested, Nullable, Optional, Text } from '../ims-fields.js';
+import { Choice, Name, Nested, Nullable, Optional } from '../ims-fields.js';
 import { LinkRequest } from '../ims-link.js';
 import { IMS_ARCHS, type ImsArch } from './ims-image-arch.js';
 
 /** Body of POST /v3/images, without its metadata. */
 export class CreateImageRequest {
-  @Text(1024)
+  @Name()
   name: string;
 
   @Nullable()

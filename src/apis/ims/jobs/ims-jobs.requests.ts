@@ -1,6 +1,6 @@
 import { Transform } from 'class-transformer';
 import { Matches, ValidateBy } from 'class-validator';
-import { BooleanWord, Choice, IntegerWord, NestedList, Nullable, Optional, Text } from '../ims-fields.js';
+import { BooleanWord, Choice, IntegerWord, Name, NestedList, Nullable, Optional, Text } from '../ims-fields.js';
 import { IMS_JOB_STATUSES, type ImsJobStatus } from './job-status.js';
 
 const JOB_TYPES = ['create', 'customize'] as const;
@@ -52,7 +52,7 @@ export class CreateJobRequest {
   @Uuid()
   public_key_id: string;
 
-  @Text(1024)
+  @Name()
   image_root_archive_name: string;
 
   /** Empty counts as not given: what is the default depends on the recipe. */

@@ -1,8 +1,8 @@
-import { Text } from '../ims-fields.js';
+import { Name, Text } from '../ims-fields.js';
 
 /** Body of POST /v3/public-keys. The text is not checked to be a key: clients store what they like. */
 export class CreatePublicKeyRequest {
-  @Text(1024)
+  @Name()
   name: string;
 
   @Text(64 * 1024)

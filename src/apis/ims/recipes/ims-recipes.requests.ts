@@ -1,11 +1,11 @@
 import { RECIPE_ARCHS, RECIPE_TYPES, type RecipeArch, type RecipeType } from '../../../modules/recipes/index.js';
-import { BooleanWord, Choice, Nested, NestedList, Nullable, Optional, Text } from '../ims-fields.js';
+import { BooleanWord, Choice, Name, Nested, NestedList, Nullable, Optional, Text } from '../ims-fields.js';
 import { LinkRequest } from '../ims-link.js';
 
 const MOST_PAIRS = 1000;
 
 class TemplateValueRequest {
-  @Text(65_536)
+  @Text(65_536, { minimum: 0 })
   key: string;
 
   @Text(65_536, { minimum: 0 })
@@ -14,7 +14,7 @@ class TemplateValueRequest {
 
 /** Body of POST /v3/recipes. */
 export class CreateRecipeRequest {
-  @Text(1024)
+  @Name()
   name: string;
 
   @Choice(RECIPE_TYPES)

@@ -4,6 +4,7 @@ import { Database } from '../../../platform/database/database.js';
 import { isUniqueViolation } from '../../../platform/database/database.errors.js';
 import { type Conditions, KeysetReader, timeConditions } from '../../../platform/database/keyset-reader.js';
 import type { Image } from '../image.entity.js';
+import { architectureCondition, knownArchitecture, knownArchitectureOf } from '../image-list.repository.js';
 import { IMAGE_COLUMNS, toImage } from '../images.repository.js';
 import { deletedManifestAddress } from './deleted-manifest-address.js';
 import { ImageRestoreConflictError } from './deleted-images.errors.js';
@@ -34,7 +35,7 @@ export class DeletedImagesRepository {
         id: { sql: 'i.id', value: (image) => image.id },
         deleted: { sql: 'i.deleted_at', value: (image) => image.deletedAt },
         name: { sql: `coalesce(i.name, '')`, value: (image) => image.name ?? '' },
-        arch: { sql: `coalesce(i.architecture, '')`, value: (image) => image.architecture ?? '' },
+        arch: { sql: knownArchitecture('i.architecture'), value: knownArchitectureOf },
       },
     });
   }
@@ -145,13 +146,11 @@ export function inOrder<Placed extends Pick<PlacedArtifact, 'artifactId'>>(artif
 
 function conditions({ projectId, filter }: DeletedImageQuery): Conditions {
   return (bindings) => {
-    const { architectures, names, visibility, properties } = filter;
-    const known = architectures?.filter((architecture) => architecture !== null);
-    const orNone = architectures?.includes(null) ? ' OR i.architecture IS NULL' : '';
+    const { architectures, knownArchitectures, names, visibility, properties } = filter;
     return [
       'i.deleted_at IS NOT NULL',
       projectId === null ? 'i.project_id IS NOT NULL' : `i.project_id = ${bindings.add(projectId)}`,
-      ...(known ? [`(i.architecture = ANY (${bindings.add(known)}::text[])${orNone})`] : []),
+      ...[architectures, knownArchitectures].flatMap((each) => (each ? [architectureCondition(each, bindings)] : [])),
       ...(names ? [`i.name = ANY (${bindings.add(names)}::text[])`] : []),
       ...(visibility ? [`i.visibility = ${bindings.add(visibility)}`] : []),
       ...(properties ? [`i.properties @> ${bindings.add(JSON.stringify(properties))}::jsonb`] : []),

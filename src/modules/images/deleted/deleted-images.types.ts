@@ -8,6 +8,8 @@ export type DeletedImageSortKey = 'id' | 'name' | 'created' | 'deleted' | 'arch'
 export interface DeletedImageFilter {
   /** Null stands for images that do not say. */
   readonly architectures?: readonly (string | null)[];
+  /** As `architectures`, but no question of the client's: what the face has words for. */
+  readonly knownArchitectures?: readonly (string | null)[];
   readonly names?: readonly string[];
   readonly visibility?: Visibility;
   /** All of them, each with this value. */

@@ -4,10 +4,12 @@ import { newId } from '../../../common/ids.js';
 import { Config } from '../../../config/config.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { Outbox } from '../../../platform/events/outbox.js';
+import { ObjectNotFoundError } from '../../../platform/object-store/object-store.errors.js';
 import {
   type Artifact,
   ArtifactsService,
   type ArtifactUser,
+  type CompleteFile,
   formatAddress,
   parseAddress,
 } from '../../artifacts/index.js';
@@ -164,8 +166,18 @@ export class ImageRegistrationService implements OnModuleInit {
     const file = await this.artifacts.getFile(artifact.storedFileId);
     const { manifestLimitBytes } = this.config.ims;
     if (file.sizeBytes >= manifestLimitBytes) throw new ManifestTooLargeError(path, manifestLimitBytes);
-    const bytes = await buffer(await this.artifacts.open(file));
+    const bytes = await this.read(path, file);
     return { link, artifact, entries: readManifest(path, bytes) };
+  }
+
+  private async read(path: string, file: CompleteFile): Promise<Buffer> {
+    try {
+      return await buffer(await this.artifacts.open(file));
+    } catch (error) {
+      // The record is there, but the store has lost the bytes.
+      if (error instanceof ObjectNotFoundError) throw new ImageObjectMissingError(path);
+      throw error;
+    }
   }
 
   /** Gives a locked image without data what its manifest names. */
