@@ -334,7 +334,7 @@ describe('images of other faces', () => {
 
   it('shows architectures in its two words, and leaves out the rest', async () => {
     const ids: string[] = [];
-    for (const architecture of ['amd64', 'arm64', 'x86_64', 'riscv64', null]) {
+    for (const architecture of ['amd64', 'arm64', 'x86_64', 'riscv64', null, '']) {
       ids.push(await create(architecture === null ? {} : { architecture }));
     }
     const shown = (await ims.get(PATH, alice)).body.map((image: { id: string; arch: string }) => [
@@ -346,10 +346,11 @@ describe('images of other faces', () => {
       [ids[1], 'aarch64'],
       [ids[2], 'x86_64'],
       [ids[4], 'x86_64'],
+      [ids[5], 'x86_64'],
     ]);
     expect((await ims.get(`${PATH}/${ids[3]}`, alice)).status).toBe(404);
     const sorted = (await ims.get(`${PATH}?sort=arch:asc,created:asc&limit=10`, alice)).body;
-    expect(sorted.map((image: { id: string }) => image.id)).toEqual([ids[1], ids[0], ids[2], ids[4]]);
+    expect(sorted.map((image: { id: string }) => image.id)).toEqual([ids[1], ids[0], ids[2], ids[4], ids[5]]);
     const arm = (await ims.get(`${PATH}?arch=aarch64`, alice)).body;
     expect(arm.map((image: { id: string }) => image.id)).toEqual([ids[1]]);
   });

@@ -3,7 +3,7 @@ export type ImsArch = (typeof IMS_ARCHS)[number];
 
 /** This API knows two architectures. Null: images that do not say. */
 const SPELLINGS: Readonly<Record<ImsArch, readonly (string | null)[]>> = {
-  x86_64: [null, 'x86_64', 'amd64'],
+  x86_64: [null, '', 'x86_64', 'amd64'],
   aarch64: ['aarch64', 'arm64'],
 };
 
