@@ -72,6 +72,7 @@ describe('POST /v3/recipes', () => {
       template_dictionary: [
         { key: 'CSM_RELEASE_VERSION', value: '1.0.0' },
         { key: 'CSM_RELEASE_VERSION', value: '' },
+        { key: '', value: 'kept' },
       ],
     };
     expect(await aRecipe(more)).toMatchObject({ ...more, require_dkms: false });
