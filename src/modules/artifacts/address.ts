@@ -1,3 +1,4 @@
+import { isStorable } from '../../platform/database/storable-text.js';
 import { MalformedAddressError } from './artifacts.errors.js';
 
 /** Names one object within a project. */
@@ -9,7 +10,6 @@ export interface Address {
 const LONGEST_BUCKET_BYTES = 255;
 /** As on S3. Moves below `deleted/` may make one a little longer. */
 const LONGEST_KEY_BYTES = 1024;
-const UNSTORABLE = /\0|\p{Surrogate}/u;
 
 /** Where a delete moves addresses. */
 export const DELETED_PREFIX = 'deleted/';
@@ -39,7 +39,7 @@ export function checkAddress(address: Address): void {
   if (Buffer.byteLength(bucket) > LONGEST_BUCKET_BYTES)
     refuse(`the bucket is longer than ${LONGEST_BUCKET_BYTES} bytes`);
   if (Buffer.byteLength(key) > LONGEST_KEY_BYTES) refuse(`the key is longer than ${LONGEST_KEY_BYTES} bytes`);
-  if (UNSTORABLE.test(bucket) || UNSTORABLE.test(key)) refuse('it has characters that no address can have');
+  if (!isStorable(bucket) || !isStorable(key)) refuse('it has characters that no address can have');
 }
 
 /** `s3://bucket/key`. */

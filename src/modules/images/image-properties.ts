@@ -1,4 +1,5 @@
 import { isUuid } from '../../common/ids.js';
+import { isStorable } from '../../platform/database/storable-text.js';
 import { ImageQuotaExceededError, PropertyInvalidError, PropertyReservedError } from './images.errors.js';
 import type { ImageProperties, UpdateImage } from './images.types.js';
 
@@ -57,8 +58,6 @@ const DECLARED: ReadonlyMap<string, (value: string) => string | null> = new Map(
       ['on_image_deletion', 'do_not_delete'].includes(value) ? null : 'it must be on_image_deletion or do_not_delete',
   ],
 ]);
-/** Text that PostgreSQL cannot hold. */
-const UNSTORABLE = /\0|\p{Surrogate}/u;
 
 /** A change of properties and of nothing else. */
 export type PropertyChange = Pick<UpdateImage, 'setProperties' | 'removeProperties'>;
@@ -95,7 +94,7 @@ export function checkWritable(properties: ImageProperties, isAdmin: boolean): vo
     if (name === '') throw new PropertyInvalidError(name, 'it needs a name');
     if ([...name].length > LONGEST_NAME)
       throw new PropertyInvalidError(name, `the name is over ${LONGEST_NAME} characters`);
-    if (UNSTORABLE.test(name) || UNSTORABLE.test(value)) {
+    if (!isStorable(name) || !isStorable(value)) {
       throw new PropertyInvalidError(name, 'it has characters that cannot be kept');
     }
     const fault = declaredFault(name, value);

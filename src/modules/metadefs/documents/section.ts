@@ -1,3 +1,4 @@
+import { isStorable } from '../../../platform/database/storable-text.js';
 import { DefinitionInvalidError } from '../metadefs.errors.js';
 
 /**
@@ -127,7 +128,7 @@ export class Section {
 export function readText(value: unknown, path: string, longest = Infinity): string {
   if (typeof value !== 'string') throw new DefinitionInvalidError(path, 'it must be a string');
   // A text that PostgreSQL cannot hold: NUL, or half of a surrogate pair.
-  if (/\0|\p{Surrogate}/u.test(value)) throw new DefinitionInvalidError(path, 'it has characters that cannot be kept');
+  if (!isStorable(value)) throw new DefinitionInvalidError(path, 'it has characters that cannot be kept');
   if (value.length > longest && [...value].length > longest) {
     throw new DefinitionInvalidError(path, `it may have at most ${longest} characters`);
   }
