@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from './eventually.js';
 import type { Keystone } from './keystone.js';
-import { freePort } from './kiln.js';
+import { freePort } from './ports.js';
 import { findProgram } from './programs.js';
 
 const run = promisify(execFile);

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { freePort } from './kiln.js';
+import { freePort } from './ports.js';
 import { findProgram } from './programs.js';
 
 /** What must be installed for `startKeystone`; `npm run setup:debian` does. */

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { testDatabase } from './database.js';
+import { freePort } from './ports.js';
 
 export const ALPHA = '5a7b0b0ea1d44c0f8a6a5a0a1c1d1e01';
 export const BETA = '6b8c1c1fb2e55d1f9b7b6b1b2d2e2f02';
@@ -175,15 +175,4 @@ export async function signIn(url: string, user: string, project: string): Promis
   const token = reply.headers.get('x-subject-token');
   if (!token) throw new Error(`${user} cannot sign in to ${project}: ${reply.status} ${await reply.text()}`);
   return token;
-}
-
-/** A port that nobody listens on just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { eventually } from './eventually.js';
-import { freePort } from './kiln.js';
+import { freePort } from './ports.js';
 import { findProgram } from './programs.js';
 
 /** A Redis of a test file's own; keeps nothing on disk. */

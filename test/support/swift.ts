@@ -1,12 +1,18 @@
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  BucketAlreadyOwnedByYou,
+  CreateBucketCommand,
+  DeleteObjectCommand,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePorts } from './ports.js';
 import { findProgram } from './programs.js';
 
 /** What must be installed for `startSwift`; `npm run setup:debian` does. */
@@ -37,7 +43,7 @@ export interface Swift {
 const PYTHON = '/usr/bin/python3';
 const SCRIPT = resolve('test/support/swift-server.py');
 const SERVERS = ['account', 'container', 'object', 'proxy'] as const;
-const READY_WITHIN_MS = 40_000;
+const READY_WITHIN_MS = 120_000;
 const USER = { account: 'kiln', name: 'tester', password: 'testing' };
 
 /** Starts memcached and Swift's four servers as children on free ports of 127.0.0.1, with everything in one new folder. */
@@ -159,6 +165,7 @@ use = egg:swift#slo
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
 }
 
+/** Makes the bucket, and waits until it takes an object: that asks every one of the servers. */
 async function createBucket(
   server: { endpoint: string; bucket: string; region: string; accessKeyId: string; secretAccessKey: string },
   problem: () => Promise<string | undefined>,
@@ -171,12 +178,24 @@ async function createBucket(
     maxAttempts: 1,
     credentials: { accessKeyId, secretAccessKey },
   });
+  const probe = { Bucket: bucket, Key: 'ready' };
+  const steps = [
+    new CreateBucketCommand({ Bucket: bucket }),
+    new PutObjectCommand({ ...probe, Body: 'yes' }),
+    new DeleteObjectCommand(probe),
+  ];
   const deadline = Date.now() + READY_WITHIN_MS;
   try {
-    for (;;) {
+    while (steps.length > 0) {
       try {
-        return void (await client.send(new CreateBucketCommand({ Bucket: bucket })));
+        await client.send(steps[0]! as PutObjectCommand);
+        steps.shift();
       } catch (error) {
+        // A repetition after an answer that came too late.
+        if (error instanceof BucketAlreadyOwnedByYou) {
+          steps.shift();
+          continue;
+        }
         const reason = await problem();
         if (reason !== undefined) throw new Error(`Swift does not start: ${reason}`, { cause: error });
         if (Date.now() > deadline) throw error;
@@ -205,15 +224,6 @@ async function findLeftovers(endpoint: string, bucket: string): Promise<string[]
   const pieces = await names(`${bucket}+segments`);
   const objects = new Set(await names(bucket));
   return pieces.filter((name) => !objects.has(name.replace(/\/[^/]+(\/\d+)?$/, '')));
-}
-
-/** Different ports that nobody listens on just now. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {
