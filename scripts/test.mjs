@@ -11,9 +11,15 @@ import { nodeVersionProblem } from './lib/node-version.mjs';
 import { ensureBuild, ensureDependencies, root, StepFailed } from './lib/project.mjs';
 import { endProcessesBelow, removeRelocatedClusters } from './lib/leftovers.mjs';
 
+/** More than these do not fail by chance. */
+const AGAIN_AT_MOST = 3;
+
 const USAGE = `Usage: npm test [-- [--unit] [jest options and patterns]]
 
   --unit    only the specs beside the sources; needs neither a build nor a database
+
+When all tests run and up to ${AGAIN_AT_MOST} files fail, these run once more, by themselves: a test of timing or of somebody else's
+server may fail on a busy machine. What passes then is named at the end; what fails again has failed.
 
 KILN_TEST_DATABASE_URL names a PostgreSQL to use (its role must be allowed to create databases); without it an
 embedded one runs for the time of the tests.
@@ -47,7 +53,9 @@ async function test(args) {
   }
   if (!interruptedBy) await runJest(jestArgs, env);
   const left = interruptedBy ? [] : await endProcessesBelow(env.TMPDIR, { patienceMs: 5_000 });
-  const counts = await readSummary(summaryFile);
+  const summary = await readSummary(summaryFile);
+  if (jestArgs.length === 0) left.push(...(await runFailedAgain(summary, summaryFile, env)));
+  const counts = countsOf(summary);
   if (left.length > 0) {
     counts.failed += 1;
     say(`\nThe tests left processes running (now ended):\n${left.map((line) => `  ${line}`).join('\n')}`);
@@ -125,7 +133,32 @@ async function runJest(args, env) {
 async function readSummary(path) {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   // Jest ended before it had anything to count: a mistake in an option or in its configuration.
-  return text === undefined ? { passed: 0, failed: 0, skipped: 0 } : JSON.parse(text);
+  return text === undefined ? { files: {}, interrupted: false } : JSON.parse(text);
+}
+
+/**
+ * Puts what a few failed files did in a second run in the place of what they did in the first.
+ * @returns the processes that they left
+ */
+async function runFailedAgain(summary, summaryFile, env) {
+  const failed = Object.keys(summary.files).filter((file) => summary.files[file].failed > 0);
+  if (failed.length === 0 || failed.length > AGAIN_AT_MOST || interruptedBy || summary.interrupted) return [];
+  say(`\nOnce more, by themselves:\n${failed.map((file) => `  ${file}`).join('\n')}\n`);
+  await rm(summaryFile, { force: true });
+  await runJest(['--runInBand', '--runTestsByPath', ...failed], env);
+  const again = await readSummary(summaryFile);
+  Object.assign(summary.files, again.files);
+  summary.interrupted = again.interrupted;
+  const passed = failed.filter((file) => again.files[file]?.failed === 0);
+  if (passed.length > 0) {
+    say(`\nFailed beside others, and passed by themselves:\n${passed.map((file) => `  ${file}`).join('\n')}`);
+  }
+  return interruptedBy ? [] : endProcessesBelow(env.TMPDIR, { patienceMs: 5_000 });
+}
+
+function countsOf({ files, interrupted }) {
+  const total = (kind) => Object.values(files).reduce((sum, file) => sum + file[kind], 0);
+  return { passed: total('passed'), failed: total('failed'), skipped: total('skipped'), interrupted };
 }
 
 /** In a terminal Ctrl-C reaches this process only, because Jest has its own group; whoever insists gets SIGKILL. */

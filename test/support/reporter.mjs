@@ -5,7 +5,7 @@ import { relative } from 'node:path';
  * Counts what ran, and names what was skipped and why. A suite that does not load counts as one failed test: its tests
  * are unknown, and it must not look like a success.
  *
- * With KILN_TEST_SUMMARY set, `npm test` reads the counts from that file and prints the last line itself, after it has
+ * With KILN_TEST_SUMMARY set, `npm test` reads the counts of each file from there and prints the last line itself, after it has
  * cleaned up; otherwise it is printed here.
  */
 export default class SummaryReporter {
@@ -19,15 +19,21 @@ export default class SummaryReporter {
         .filter((test) => test.status === 'pending' || test.status === 'todo' || test.status === 'disabled')
         .map((test) => ({ file: relative(this.rootDir, file.testFilePath), name: test.fullName, status: test.status })),
     );
-    const counts = {
-      passed: results.numPassedTests,
-      failed: results.numFailedTests + results.testResults.filter((file) => didNotLoad(file)).length,
-      skipped: skipped.length,
-      interrupted: results.wasInterrupted,
-    };
+    const files = Object.fromEntries(
+      results.testResults.map((file) => [
+        relative(this.rootDir, file.testFilePath),
+        {
+          passed: file.numPassingTests,
+          failed: file.numFailingTests + (didNotLoad(file) ? 1 : 0),
+          skipped: skipped.filter((test) => test.file === relative(this.rootDir, file.testFilePath)).length,
+        },
+      ]),
+    );
+    const total = (kind) => Object.values(files).reduce((sum, file) => sum + file[kind], 0);
+    const summary = { files, interrupted: results.wasInterrupted };
     if (skipped.length > 0) process.stdout.write(skippedReport(skipped));
-    if (process.env.KILN_TEST_SUMMARY) writeFileSync(process.env.KILN_TEST_SUMMARY, JSON.stringify(counts));
-    else process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
+    if (process.env.KILN_TEST_SUMMARY) writeFileSync(process.env.KILN_TEST_SUMMARY, JSON.stringify(summary));
+    else process.stdout.write(`${total('passed')} passed, ${total('failed')} failed, ${total('skipped')} skipped\n`);
   }
 }
 
