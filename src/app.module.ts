@@ -10,7 +10,7 @@ import { NovaFaceModule } from './apis/nova/nova.module.js';
 import { ParallelClusterFaceModule } from './apis/parallelcluster/parallelcluster.module.js';
 import { RootFaceModule } from './apis/root/root-face.module.js';
 import type { FaceRegistry } from './apis/shared/face-registry.js';
-import { RateLimitGuard } from './apis/shared/rate-limit.guard.js';
+import { RateLimitGuard } from './apis/shared/rates/rate-limit.guard.js';
 import type { RouteTable } from './apis/shared/route-table.js';
 import { SharedApiModule } from './apis/shared/shared.module.js';
 import { WireExceptionFilter } from './apis/shared/wire-exception.filter.js';

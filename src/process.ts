@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { serveDocumentation } from './apis/root/documentation/serve-documentation.js';
 import { FaceRegistry } from './apis/shared/face-registry.js';
-import { createHttpAdapter } from './apis/shared/http-application.js';
+import { createHttpAdapter } from './apis/shared/connections/http-application.js';
 import { RouteTable } from './apis/shared/route-table.js';
 import { AppModule, type Foundations } from './app.module.js';
 import { BootstrapFileError, BootstrapService, type BootstrapOutcome } from './bootstrap/index.js';

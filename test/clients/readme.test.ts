@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { qcow2 } from '../support/disk-images.js';
+import { qcow2 } from '../support/disks/disk-images.js';
 import { eventually } from '../support/eventually.js';
 import { type RunningKiln, startKiln } from '../support/kiln.js';
 import { findProgram, findPythonWith } from '../support/programs.js';

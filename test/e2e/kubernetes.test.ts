@@ -14,7 +14,7 @@ import { type RunningKiln, startKiln } from '../support/kiln.js';
 import { type TestCluster, testCluster } from '../support/kubernetes.js';
 import { describeWith } from '../support/programs.js';
 import { diskRecipe, offlineRepository, offlineTemplate, recipeArchive } from '../support/recipes.js';
-import { RPM_PROGRAMS, rpmRecipe, rpmRepository } from '../support/rpm-distribution.js';
+import { RPM_PROGRAMS, rpmRecipe, rpmRepository } from '../support/disks/rpm-distribution.js';
 import { SshUser } from '../support/ssh.js';
 
 const run = promisify(execFile);

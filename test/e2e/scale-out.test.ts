@@ -8,8 +8,8 @@ import { eventually } from '../support/eventually.js';
 import { type RunningKiln, startKiln } from '../support/kiln.js';
 import { describeWith } from '../support/programs.js';
 import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../support/recipes.js';
-import { startRedis, type TestRedis } from '../support/redis.js';
-import { type S3Server, startS3Server } from '../support/s3-server.js';
+import { startRedis, type TestRedis } from '../support/servers/redis.js';
+import { type S3Server, startS3Server } from '../support/servers/s3-server.js';
 
 const MINUTES = 60_000;
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Agent, fetch } from 'undici';
 import { parse } from 'yaml';
-import { KubernetesApi, RESOURCES, type Thing } from './kubernetes-api.js';
+import { KubernetesApi, RESOURCES, type Thing } from './servers/kubernetes-api.js';
 
 /** The cluster that a test runs against: a real one where `KILN_TEST_KUBECONFIG` names it, else the stand-in. */
 export interface TestCluster {

@@ -4,11 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../../config/config.js';
 import { ArtifactsService, type ArtifactWithFile, DownloadLinks } from '../../modules/artifacts/index.js';
 import type { Actor } from '../../modules/tenancy/index.js';
-import { CurrentActor } from '../shared/current-actor.js';
-import { hasBody } from '../shared/json-body.js';
+import { CurrentActor } from '../shared/callers/current-actor.js';
+import { hasBody } from '../shared/requests/json-body.js';
 import { ArtifactsGuard } from './artifacts.guard.js';
 import { addressOf, announcedMd5, linkOf, requestedRange } from './artifacts.requests.js';
-import { Sends, TakesBytes } from '../shared/documented.js';
+import { Sends, TakesBytes } from '../shared/documents/documented.js';
 
 @UseGuards(ArtifactsGuard)
 @Controller('artifacts/:bucket')

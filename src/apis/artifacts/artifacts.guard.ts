@@ -1,6 +1,6 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { TokenGuard } from '../shared/auth-guard.js';
+import { TokenGuard } from '../shared/callers/auth-guard.js';
 import { linkOf } from './artifacts.requests.js';
 
 /** A link that Kiln signed needs no token beside it; whether it is good is found when it is opened. */

@@ -1,8 +1,8 @@
 import { InvalidError, RangeUnsatisfiableError } from '../../common/errors.js';
 import type { Address } from '../../modules/artifacts/index.js';
 import type { FastifyRequest } from 'fastify';
-import { parseParameters } from '../shared/query-string.js';
-import { RouteNotFoundError } from '../shared/request-errors.js';
+import { parseParameters } from '../shared/requests/query-string.js';
+import { RouteNotFoundError } from '../shared/requests/request-errors.js';
 
 /** Bytes `start` to `end`, both included. */
 export interface ByteRange {

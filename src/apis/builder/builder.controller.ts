@@ -1,9 +1,9 @@
 import { Controller, Get, Head, HttpCode, Param, Post, Put, Req, Res, UseGuards } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RemoteBuilds, type RemoteExecution } from '../../modules/jobs/index.js';
-import { parseJsonBody } from '../shared/json-body.js';
+import { parseJsonBody } from '../shared/requests/json-body.js';
 import { BuilderGuard, CurrentExecution } from './builder.guard.js';
-import { object, Sends, Takes, TakesBytes, text } from '../shared/documented.js';
+import { object, Sends, Takes, TakesBytes, text } from '../shared/documents/documented.js';
 import { announcedSize, checkRole, toReport } from './builder.requests.js';
 
 const REPORT = object({ phase: text, percent: { type: 'number' }, shell: object({ status: text, hostKey: text }) });

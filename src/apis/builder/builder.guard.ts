@@ -1,8 +1,8 @@
 import { type CanActivate, createParamDecorator, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { type RemoteExecution, RemoteBuilds } from '../../modules/jobs/index.js';
-import { tokenOf } from '../shared/credentials.js';
-import { CredentialRequiredError } from '../shared/request-errors.js';
+import { tokenOf } from '../shared/callers/credentials.js';
+import { CredentialRequiredError } from '../shared/requests/request-errors.js';
 
 interface ExecutionRequest extends FastifyRequest {
   execution: RemoteExecution;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { InvalidError } from '../../common/errors.js';
 import { BUILD_PHASES, type BuildPhase, BUILT_ROLES, type ProgressReport } from '../../modules/jobs/index.js';
-import { isJsonObject } from '../shared/json-body.js';
+import { isJsonObject } from '../shared/requests/json-body.js';
 
 const SHELL_STATUSES = ['establishing', 'active', 'complete'] as const;
 const MAX_HOST_KEY = 4_096;

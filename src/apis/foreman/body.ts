@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Reference } from '../../modules/provisioning/index.js';
-import { isJsonObject, nestsDeeper, parseJsonBody } from '../shared/json-body.js';
-import { UnparsableBodyError, UnsupportedMediaTypeError } from '../shared/request-errors.js';
+import { isJsonObject, nestsDeeper, parseJsonBody } from '../shared/requests/json-body.js';
+import { UnparsableBodyError, UnsupportedMediaTypeError } from '../shared/requests/request-errors.js';
 import { BodyTooDeepError, ParameterMissingError } from './foreman.errors.js';
 import { readId } from './row-key.js';
 

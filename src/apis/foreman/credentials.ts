@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import { tokenOf } from '../shared/credentials.js';
+import { tokenOf } from '../shared/callers/credentials.js';
 
 /** What a request brings to show whose it is. */
 export type ForemanCredentials =

@@ -2,7 +2,7 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { Session } from '../../modules/identity/index.js';
 import type { Within } from '../../modules/provisioning/index.js';
 import type { Actor } from '../../modules/tenancy/index.js';
-import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import type { AuthenticatedRequest } from '../shared/callers/current-actor.js';
 import type { QueryValues } from './listing/list-request.js';
 
 /** A request with everything that the guard found out about it. */

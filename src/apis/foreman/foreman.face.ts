@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import type { KilnError } from '../../common/errors.js';
 import { RecordInvalidError } from '../../modules/provisioning/index.js';
 import { Face, type StatusTable, type WireReply } from '../shared/face.js';
-import { UnparsableBodyError } from '../shared/request-errors.js';
+import { UnparsableBodyError } from '../shared/requests/request-errors.js';
 import { pathOf } from '../shared/wire-exception.filter.js';
 import { Apidoc } from './apidoc/apidoc.js';
 import { credentialsOf } from './credentials.js';

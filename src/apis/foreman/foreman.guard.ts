@@ -10,10 +10,10 @@ import {
   RowNotFoundError,
 } from '../../modules/provisioning/index.js';
 import type { Actor } from '../../modules/tenancy/index.js';
-import { callOf } from '../shared/call.js';
+import { callOf } from '../shared/requests/call.js';
 import { FaceRegistry } from '../shared/face-registry.js';
-import { parseParameters } from '../shared/query-string.js';
-import { CredentialRequiredError } from '../shared/request-errors.js';
+import { parseParameters } from '../shared/requests/query-string.js';
+import { CredentialRequiredError } from '../shared/requests/request-errors.js';
 import { readBody } from './body.js';
 import { credentialsOf } from './credentials.js';
 import type { ForemanRequest } from './foreman-call.js';

@@ -1,10 +1,10 @@
 import { All, Controller, Req, Res } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import type { AuthenticatedRequest } from '../shared/current-actor.js';
-import { RouteNotFoundError, WrongMethodError } from '../shared/request-errors.js';
+import type { AuthenticatedRequest } from '../shared/callers/current-actor.js';
+import { RouteNotFoundError, WrongMethodError } from '../shared/requests/request-errors.js';
 import { pathOf } from '../shared/wire-exception.filter.js';
 import { GLANCE_MOUNT } from './glance.face.js';
-import { TokenGuard } from '../shared/auth-guard.js';
+import { TokenGuard } from '../shared/callers/auth-guard.js';
 import { ApiExcludeController } from '@nestjs/swagger';
 
 /** What each path takes. HEAD is not among it. */

@@ -11,7 +11,7 @@ import { GlanceImageDataController } from './data/image-data.controller.js';
 import { GlanceDiscoveryController } from './discovery/discovery.controller.js';
 import { GlanceFace } from './glance.face.js';
 import { GlanceFallbackController } from './glance.fallback.controller.js';
-import { TokenGuard } from '../shared/auth-guard.js';
+import { TokenGuard } from '../shared/callers/auth-guard.js';
 import { NoBodyGuard } from './no-body.guard.js';
 import { GlanceImagesController } from './images/images.controller.js';
 import { GlanceImportsController } from './imports/imports.controller.js';

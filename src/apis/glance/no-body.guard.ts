@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { hasBody } from '../shared/json-body.js';
+import { hasBody } from '../shared/requests/json-body.js';
 import { BodyNotExpectedError } from './glance.errors.js';
 
 /** For operations that take no body; put behind `TokenGuard`. */

@@ -1,7 +1,7 @@
-import { formatQuery, type Parameters } from '../shared/query-string.js';
+import { formatQuery, type Parameters } from '../shared/requests/query-string.js';
 import { QueryInvalidError } from './glance.errors.js';
 
-export { type Parameters, parseParameters } from '../shared/query-string.js';
+export { type Parameters, parseParameters } from '../shared/requests/query-string.js';
 
 const DEFAULT_LIMIT = 25;
 const LARGEST_LIMIT = 1000;

@@ -1,5 +1,5 @@
 import { InvalidError } from '../../common/errors.js';
-import { isJsonObject, parseJsonBody } from '../shared/json-body.js';
+import { isJsonObject, parseJsonBody } from '../shared/requests/json-body.js';
 
 const MALFORMED =
   'The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.';

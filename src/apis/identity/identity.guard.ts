@@ -9,11 +9,11 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Observable } from 'rxjs';
 import { IdentityService, type Session } from '../../modules/identity/index.js';
-import { callOf } from '../shared/call.js';
-import { tokenOf } from '../shared/credentials.js';
-import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import { callOf } from '../shared/requests/call.js';
+import { tokenOf } from '../shared/callers/credentials.js';
+import type { AuthenticatedRequest } from '../shared/callers/current-actor.js';
 import { FaceRegistry } from '../shared/face-registry.js';
-import { CredentialRequiredError } from '../shared/request-errors.js';
+import { CredentialRequiredError } from '../shared/requests/request-errors.js';
 
 interface SessionRequest extends AuthenticatedRequest {
   session: Session;

@@ -13,7 +13,7 @@ import {
   type User,
 } from '../../modules/identity/index.js';
 import type { Project, Role } from '../../modules/tenancy/index.js';
-import type { CatalogueEntry } from './service-catalogue.js';
+import type { CatalogueEntry } from './catalogue/service-catalogue.js';
 
 /** Microseconds and Z, as Keystone writes times. */
 function presentTime(time: Date): string {

@@ -1,4 +1,4 @@
-import { object, text } from '../shared/documented.js';
+import { object, text } from '../shared/documents/documented.js';
 
 /** Bodies of requests as the documentation shows them. Keystone's objects are open, so none of these is closed. */
 

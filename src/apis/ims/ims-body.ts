@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import { isJsonObject, nestsDeeper, parseJsonBody } from '../shared/json-body.js';
-import { UnsupportedMediaTypeError } from '../shared/request-errors.js';
-import { type FieldFaults, validate } from '../shared/validation.js';
+import { isJsonObject, nestsDeeper, parseJsonBody } from '../shared/requests/json-body.js';
+import { UnsupportedMediaTypeError } from '../shared/requests/request-errors.js';
+import { type FieldFaults, validate } from '../shared/requests/validation.js';
 import { BodyTooDeepError, InvalidFieldsError, NoInputError } from './ims.errors.js';
 
 const JSON_TYPE = /^application\/(json|[^\s;/]+\+json)\s*(;|$)/i;

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
-import type { Sent } from '../shared/answered.js';
+import type { Sent } from '../shared/documents/answered.js';
 import type { ListQuery } from './ims-list-query.js';
 
 const PIECE_CHARACTERS = 64 * 1024;

@@ -1,5 +1,5 @@
 import { InvalidError, UnavailableError, UnprocessableError } from '../../common/errors.js';
-import type { FieldFaults } from '../shared/validation.js';
+import type { FieldFaults } from '../shared/requests/validation.js';
 
 /** A body that says nothing at all. @see Image Management Service v3, responses 400 */
 export class NoInputError extends InvalidError {

@@ -3,11 +3,11 @@ import { NotFoundError } from '../../common/errors.js';
 import { Config } from '../../config/config.js';
 import { IdentityService } from '../../modules/identity/index.js';
 import { type Actor, NotPermittedError } from '../../modules/tenancy/index.js';
-import { callOf } from '../shared/call.js';
-import { tokenOf } from '../shared/credentials.js';
-import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import { callOf } from '../shared/requests/call.js';
+import { tokenOf } from '../shared/callers/credentials.js';
+import type { AuthenticatedRequest } from '../shared/callers/current-actor.js';
 import { FaceRegistry } from '../shared/face-registry.js';
-import { CredentialRequiredError } from '../shared/request-errors.js';
+import { CredentialRequiredError } from '../shared/requests/request-errors.js';
 import { OpenProjectMissingError } from './ims.errors.js';
 
 // The cray command line names the tenant it works for, if one is set.

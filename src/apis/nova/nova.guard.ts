@@ -1,8 +1,8 @@
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { IdentityService } from '../../modules/identity/index.js';
-import { TokenGuard } from '../shared/auth-guard.js';
-import type { AuthenticatedRequest } from '../shared/current-actor.js';
+import { TokenGuard } from '../shared/callers/auth-guard.js';
+import type { AuthenticatedRequest } from '../shared/callers/current-actor.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { askedVersion, minorOf } from './microversion.js';
 import { ProjectMismatchError, ResourceNotFoundError } from './nova.errors.js';

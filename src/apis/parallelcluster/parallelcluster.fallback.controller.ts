@@ -1,6 +1,6 @@
 import { All, Controller, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { RouteNotFoundError, WrongMethodError } from '../shared/request-errors.js';
+import { RouteNotFoundError, WrongMethodError } from '../shared/requests/request-errors.js';
 import { pathOf } from '../shared/wire-exception.filter.js';
 import { dialectOf, MOUNT, PREVIEW_MOUNT } from './dialect.js';
 import { ParallelClusterGuard } from './parallelcluster.guard.js';

@@ -1,4 +1,4 @@
-import { parseParameters } from '../shared/query-string.js';
+import { parseParameters } from '../shared/requests/query-string.js';
 import { BadInputError } from './parallelcluster.errors.js';
 
 /** The parameters of a query; the last mention of a name counts, and names that nobody knows are passed over. */

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { HealthChecks } from '../../common/health.js';
 import { PRODUCT_VERSION } from '../../common/product.js';
 import { Metrics } from '../../platform/telemetry/metrics.js';
-import { Sends } from '../shared/documented.js';
+import { Sends } from '../shared/documents/documented.js';
 
 @Controller()
 export class HealthController {

@@ -1,7 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { FaceRegistry } from './face-registry.js';
 import { PublicAddress } from './public-address.js';
-import { RequestRate } from './request-rate.js';
+import { RequestRate } from './rates/request-rate.js';
 import { RouteTable } from './route-table.js';
 
 /** What every face needs. The registry and the route table exist before Nest does, since Fastify asks them first. */

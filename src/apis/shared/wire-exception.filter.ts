@@ -4,14 +4,14 @@ import { KilnError } from '../../common/errors.js';
 import { Log } from '../../platform/logging/log.js';
 import type { WireReply } from './face.js';
 import { FaceRegistry } from './face-registry.js';
-import { sendWire } from './lingering-reply.js';
+import { sendWire } from './connections/lingering-reply.js';
 import {
   BodyTooLargeError,
   MalformedRequestError,
   RouteNotFoundError,
   UnsupportedMediaTypeError,
   WrongMethodError,
-} from './request-errors.js';
+} from './requests/request-errors.js';
 import { RouteTable } from './route-table.js';
 
 /** Answers everything that is thrown, by anybody, in the dialect of the face that the path belongs to. */

@@ -4,8 +4,8 @@ import { DEFAULT_DOMAIN, type Domain, findDomain } from './domains.js';
 import { DomainNotFoundError, RoleNotFoundError } from './identity.errors.js';
 import { IdentityPolicy } from './identity.policy.js';
 import { findRoleById, findRoleByName, ROLE_RECORDS, type RoleRecord } from './roles.js';
-import type { Session } from './session.js';
-import { type BoundedList, bounded, UsersService } from './users.service.js';
+import type { Session } from './tokens/session.js';
+import { type BoundedList, bounded, UsersService } from './users/users.service.js';
 
 /** Projects, domains and roles as the callers may see them. */
 @Injectable()

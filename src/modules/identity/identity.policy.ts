@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { NotPermittedError } from '../tenancy/index.js';
-import type { Session } from './session.js';
+import type { Session } from './tokens/session.js';
 
 /** Who may ask identity for what. Refusals name the action as Keystone's policies do. */
 @Injectable()

@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { Actor, NotPermittedError, type Project, ProjectNotFoundError, ProjectsService } from '../tenancy/index.js';
-import type { Call } from './access-rules.js';
-import type { Session } from './session.js';
-import { ShortLivedCache } from './short-lived-cache.js';
-import { TokenValidator } from './token-validator.js';
-import { TokensService } from './tokens.service.js';
-import { UsersRepository } from './users.repository.js';
+import type { Call } from './application-credentials/access-rules.js';
+import type { Session } from './tokens/session.js';
+import { ShortLivedCache } from './tokens/short-lived-cache.js';
+import { TokenValidator } from './tokens/token-validator.js';
+import { TokensService } from './tokens/tokens.service.js';
+import { UsersRepository } from './users/users.repository.js';
 
 const CACHE_LIFE_MS = 4_000;
 const CACHE_MAXIMUM = 100;

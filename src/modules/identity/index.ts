@@ -1,9 +1,17 @@
-export { AccessKeysService, type AccessKey, type ChosenAccessKey, type SigningKey } from './access-keys.service.js';
-export { ACCESS_RULE_METHODS, type AccessRule, type Call } from './access-rules.js';
-export type { WantedAccessRule } from './access-rules.repository.js';
-export type { ApplicationCredential } from './application-credentials.repository.js';
-export { ApplicationCredentialsService, type CreateApplicationCredential } from './application-credentials.service.js';
-export { type BasicCredentials, BasicSignInService } from './basic-sign-in.service.js';
+export {
+  AccessKeysService,
+  type AccessKey,
+  type ChosenAccessKey,
+  type SigningKey,
+} from './access-keys/access-keys.service.js';
+export { ACCESS_RULE_METHODS, type AccessRule, type Call } from './application-credentials/access-rules.js';
+export type { WantedAccessRule } from './application-credentials/access-rules.repository.js';
+export type { ApplicationCredential } from './application-credentials/application-credentials.repository.js';
+export {
+  ApplicationCredentialsService,
+  type CreateApplicationCredential,
+} from './application-credentials/application-credentials.service.js';
+export { type BasicCredentials, BasicSignInService } from './sign-in/basic-sign-in.service.js';
 export { DirectoryService } from './directory.service.js';
 export { DEFAULT_DOMAIN, domainById, type Domain, type DomainReference } from './domains.js';
 export {
@@ -37,7 +45,7 @@ export {
   stableId,
   type RoleRecord,
 } from './roles.js';
-export type { Scope, ScopeKind, Session } from './session.js';
+export type { Scope, ScopeKind, Session } from './tokens/session.js';
 export {
   SIGN_IN_METHODS,
   SignInService,
@@ -45,15 +53,15 @@ export {
   type Proof,
   type SignIn,
   type WantedScope,
-} from './sign-in.service.js';
-export { SignatureSignInService } from './signature-sign-in.service.js';
-export { TokensService, type IssuedToken } from './tokens.service.js';
-export { UserAdministrationService, type CreateUser, type UpdateUser } from './user-administration.service.js';
-export type { RoleAssignment, RoleAssignmentFilter, User, UserFilter } from './users.repository.js';
+} from './sign-in/sign-in.service.js';
+export { SignatureSignInService } from './sign-in/signature-sign-in.service.js';
+export { TokensService, type IssuedToken } from './tokens/tokens.service.js';
+export { UserAdministrationService, type CreateUser, type UpdateUser } from './users/user-administration.service.js';
+export type { RoleAssignment, RoleAssignmentFilter, User, UserFilter } from './users/users.repository.js';
 export {
   UsersService,
   PASSWORD_MAXIMUM_LENGTH,
   type BoundedList,
   type DeclareUser,
   type PreparedPassword,
-} from './users.service.js';
+} from './users/users.service.js';

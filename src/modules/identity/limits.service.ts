@@ -11,8 +11,8 @@ import {
 } from '../tenancy/index.js';
 import { DefaultLimitTakenError, LimitNotFoundError, LimitTakenError } from './identity.errors.js';
 import { IdentityPolicy } from './identity.policy.js';
-import type { Session } from './session.js';
-import { type BoundedList, bounded, LIST_MAXIMUM } from './users.service.js';
+import type { Session } from './tokens/session.js';
+import { type BoundedList, bounded, LIST_MAXIMUM } from './users/users.service.js';
 
 /** What administrators set of the limits of projects, and what of them holds by default. */
 @Injectable()

@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { type CreateProject, type Project, ProjectsService, type UpdateProject } from '../tenancy/index.js';
 import { Administrators } from './administrators.js';
 import { IdentityPolicy } from './identity.policy.js';
-import type { Session } from './session.js';
-import { TokensService } from './tokens.service.js';
+import type { Session } from './tokens/session.js';
+import { TokensService } from './tokens/tokens.service.js';
 
 /** What administrators do with projects. */
 @Injectable()

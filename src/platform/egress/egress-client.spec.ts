@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { DnsServer } from '../../../test/support/dns-server.js';
+import { DnsServer } from '../../../test/support/servers/dns-server.js';
 import { loadConfig } from '../../config/config.js';
 import { EgressClient } from './egress-client.js';
 

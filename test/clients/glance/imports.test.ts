@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith } from '../../support/programs.js';
-import { type WebServer, webServer } from '../../support/web-server.js';
+import { type WebServer, webServer } from '../../support/servers/web-server.js';
 import { type Client, clients } from '../../contract/glance/wire.js';
 import { digestOf, program, writeData } from './programs.js';
 

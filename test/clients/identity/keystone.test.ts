@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
-import { type Keystone, KEYSTONE_PROGRAMS, startKeystone } from '../../support/keystone.js';
+import { type Keystone, KEYSTONE_PROGRAMS, startKeystone } from '../../support/servers/keystone.js';
 import { describeWith, findProgram } from '../../support/programs.js';
 
 const run = promisify(execFile);

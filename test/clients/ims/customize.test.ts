@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { ImsUser } from '../../support/ims.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith } from '../../support/programs.js';
-import { fileIn, namesIn, rootFilesystem } from '../../support/root-filesystem.js';
+import { fileIn, namesIn, rootFilesystem } from '../../support/disks/root-filesystem.js';
 import { SshUser } from '../../support/ssh.js';
 import { tar } from '../../support/tar.js';
 

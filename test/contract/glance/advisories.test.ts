@@ -7,12 +7,12 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { qcow2, vmdk, VMDK_DESCRIPTOR } from '../../support/disk-images.js';
+import { qcow2, vmdk, VMDK_DESCRIPTOR } from '../../support/disks/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 import { BETA, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
 import { freePort } from '../../support/ports.js';
 import { usageOf } from '../../support/usage.js';
-import { type WebServer, webServer } from '../../support/web-server.js';
+import { type WebServer, webServer } from '../../support/servers/web-server.js';
 import { Client, clients } from './wire.js';
 
 const MIB = 1024 * 1024;

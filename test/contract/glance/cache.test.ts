@@ -5,7 +5,7 @@ import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
-import { type S3Server, startS3Server } from '../../support/s3-server.js';
+import { type S3Server, startS3Server } from '../../support/servers/s3-server.js';
 import { ask, type Client, clients } from './wire.js';
 
 const of = (...answers: { status: number }[]): number[] => answers.map(({ status }) => status);

@@ -14,7 +14,7 @@ import {
   vhdx,
   vmdk,
   VMDK_DESCRIPTOR,
-} from '../../support/disk-images.js';
+} from '../../support/disks/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith } from '../../support/programs.js';

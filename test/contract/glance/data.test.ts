@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { get, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { readdir, readlink } from 'node:fs/promises';
-import { qcow2 } from '../../support/disk-images.js';
+import { qcow2 } from '../../support/disks/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
 import { ask, Client, clients } from './wire.js';

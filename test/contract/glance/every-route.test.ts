@@ -11,7 +11,7 @@ import { stringify } from 'yaml';
 import { GLANCE_MOUNT } from '../../../src/apis/glance/glance.face.js';
 import { ROUTE_RULES } from '../../../src/apis/glance/route-rules.js';
 import { FaceRegistry } from '../../../src/apis/shared/face-registry.js';
-import { createHttpAdapter } from '../../../src/apis/shared/http-application.js';
+import { createHttpAdapter } from '../../../src/apis/shared/connections/http-application.js';
 import { RouteTable } from '../../../src/apis/shared/route-table.js';
 import { AppModule } from '../../../src/app.module.js';
 import { BootstrapService } from '../../../src/bootstrap/index.js';

@@ -8,7 +8,7 @@ import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
 import { usageOf } from '../../support/usage.js';
-import { type WebServer, webServer } from '../../support/web-server.js';
+import { type WebServer, webServer } from '../../support/servers/web-server.js';
 import { ask, Client, clients } from './wire.js';
 
 const MIB = 1024 * 1024;

@@ -5,11 +5,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { qcow2 } from '../../support/disk-images.js';
+import { qcow2 } from '../../support/disks/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
 import { usageOf } from '../../support/usage.js';
-import { type WebServer, webServer } from '../../support/web-server.js';
+import { type WebServer, webServer } from '../../support/servers/web-server.js';
 import { ask, Client, clients } from './wire.js';
 
 const MIB = 1024 * 1024;

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FileStores } from '../../support/image-copies.js';
+import { FileStores } from '../../support/disks/image-copies.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
 import { ask, type Client, clients } from './wire.js';
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { FaceRegistry } from '../../../src/apis/shared/face-registry.js';
-import { createHttpAdapter } from '../../../src/apis/shared/http-application.js';
+import { createHttpAdapter } from '../../../src/apis/shared/connections/http-application.js';
 import { RouteTable } from '../../../src/apis/shared/route-table.js';
 import { AppModule } from '../../../src/app.module.js';
 import { BootstrapService } from '../../../src/bootstrap/index.js';

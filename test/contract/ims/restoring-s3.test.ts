@@ -1,6 +1,6 @@
 import { afterAll } from '@jest/globals';
 import { startKiln } from '../../support/kiln.js';
-import { type S3Server, startS3Server } from '../../support/s3-server.js';
+import { type S3Server, startS3Server } from '../../support/servers/s3-server.js';
 import { describeRestoring } from './restoring.js';
 
 let s3: S3Server;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith } from '../../support/programs.js';
-import { startRedis, type TestRedis } from '../../support/redis.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis.js';
 
 const LIMIT = 20;
 

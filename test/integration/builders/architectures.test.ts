@@ -6,7 +6,7 @@ import { programOf } from '../../../src/builders/sandbox/probe-program.js';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
 import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
-import { fileIn, rootFilesystem } from '../../support/root-filesystem.js';
+import { fileIn, rootFilesystem } from '../../support/disks/root-filesystem.js';
 
 // Under emulation a build of kiwi-ng takes some minutes.
 jest.setTimeout(1_200_000);

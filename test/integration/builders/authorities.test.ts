@@ -13,7 +13,7 @@ import { networkProblem } from '../../../src/builders/sandbox/host.js';
 import { aBuilder, anOrder, contentOf, start } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
 import { BUILD_PROGRAMS } from '../../support/recipes.js';
-import { fileIn, rootFilesystem } from '../../support/root-filesystem.js';
+import { fileIn, rootFilesystem } from '../../support/disks/root-filesystem.js';
 import { tar } from '../../support/tar.js';
 
 const run = promisify(execFile);

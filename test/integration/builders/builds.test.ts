@@ -11,7 +11,7 @@ import { archProblem } from '../../../src/builders/sandbox/host.js';
 import { BuildFailedError } from '../../../src/modules/jobs/index.js';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
-import { fileIn } from '../../support/root-filesystem.js';
+import { fileIn } from '../../support/disks/root-filesystem.js';
 import { tar } from '../../support/tar.js';
 import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
 

@@ -12,7 +12,7 @@ import { LocalConverter } from '../../../src/builders/local/local-converter.js';
 import { loadConfig } from '../../../src/config/config.js';
 import type { ConvertedData } from '../../../src/modules/jobs/index.js';
 import { DiskInspector } from '../../../src/common/disk-format/disk-inspector.js';
-import { plain } from '../../support/disk-images.js';
+import { plain } from '../../support/disks/disk-images.js';
 import { describeWith } from '../../support/programs.js';
 
 const run = promisify(execFile);

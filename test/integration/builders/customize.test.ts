@@ -8,7 +8,7 @@ import { DatabaseUnavailableError } from '../../../src/platform/database/databas
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { eventually } from '../../support/eventually.js';
 import { describeWith } from '../../support/programs.js';
-import { fileIn, namesIn, rootFilesystem } from '../../support/root-filesystem.js';
+import { fileIn, namesIn, rootFilesystem } from '../../support/disks/root-filesystem.js';
 import { SshUser } from '../../support/ssh.js';
 
 const PROGRAMS = ['unsquashfs', 'mksquashfs', 'bwrap', 'sshd', 'ssh', 'sftp', 'ssh-keygen'];

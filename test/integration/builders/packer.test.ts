@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
-import { GUEST_PROGRAMS, makeGuest } from '../../support/guest.js';
+import { GUEST_PROGRAMS, makeGuest } from '../../support/disks/guest.js';
 import { describeWith, findProgram } from '../../support/programs.js';
 import { BUILD_PROGRAMS } from '../../support/recipes.js';
-import { namesIn } from '../../support/root-filesystem.js';
+import { namesIn } from '../../support/disks/root-filesystem.js';
 import { tar, type TarMember } from '../../support/tar.js';
 
 const run = promisify(execFile);

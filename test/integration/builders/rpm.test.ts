@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
 import { BUILD_PROGRAMS } from '../../support/recipes.js';
-import { fileIn, namesIn } from '../../support/root-filesystem.js';
-import { RPM_PROGRAMS, type RpmPackages, rpmRecipe, rpmRepository } from '../../support/rpm-distribution.js';
+import { fileIn, namesIn } from '../../support/disks/root-filesystem.js';
+import { RPM_PROGRAMS, type RpmPackages, rpmRecipe, rpmRepository } from '../../support/disks/rpm-distribution.js';
 
 const run = promisify(execFile);
 

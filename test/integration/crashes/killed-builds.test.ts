@@ -14,8 +14,8 @@ import {
   offlineTemplate,
   recipeArchive,
 } from '../../support/recipes.js';
-import { startRedis, type TestRedis } from '../../support/redis.js';
-import { rootFilesystem } from '../../support/root-filesystem.js';
+import { startRedis, type TestRedis } from '../../support/servers/redis.js';
+import { rootFilesystem } from '../../support/disks/root-filesystem.js';
 import { SshUser } from '../../support/ssh.js';
 
 const RUNS = Number(process.env.KILN_TEST_CRASH_RUNS ?? 10);

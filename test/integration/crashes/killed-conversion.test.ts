@@ -9,7 +9,7 @@ import { Client } from '../../contract/glance/wire.js';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith } from '../../support/programs.js';
-import { type WebServer, webServer } from '../../support/web-server.js';
+import { type WebServer, webServer } from '../../support/servers/web-server.js';
 
 const MIB = 1024 * 1024;
 const DISK_MIB = 512;

@@ -5,7 +5,7 @@ import { Client } from '../../contract/glance/wire.js';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
 import { usageOf } from '../../support/usage.js';
-import { type WebServer, webServer } from '../../support/web-server.js';
+import { type WebServer, webServer } from '../../support/servers/web-server.js';
 
 const MIB = 1024 * 1024;
 const RAW = { disk_format: 'raw', container_format: 'bare' };

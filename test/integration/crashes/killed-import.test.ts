@@ -6,7 +6,7 @@ import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
 import { usageOf } from '../../support/usage.js';
-import { type WebServer, webServer } from '../../support/web-server.js';
+import { type WebServer, webServer } from '../../support/servers/web-server.js';
 import { Client } from '../../contract/glance/wire.js';
 
 const MIB = 1024 * 1024;

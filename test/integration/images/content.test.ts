@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Image } from '../../../src/modules/images/index.js';
 import type { Actor } from '../../../src/modules/tenancy/index.js';
 import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
-import { plain, qcow2 } from '../../support/disk-images.js';
+import { plain, qcow2 } from '../../support/disks/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 import { describeWith } from '../../support/programs.js';
 

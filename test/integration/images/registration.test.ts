@@ -5,7 +5,7 @@ import { newId } from '../../../src/common/ids.js';
 import type { BuiltImage } from '../../../src/modules/images/index.js';
 import type { Actor } from '../../../src/modules/tenancy/index.js';
 import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
-import { qcow2 } from '../../support/disk-images.js';
+import { qcow2 } from '../../support/disks/disk-images.js';
 import { eventually } from '../../support/eventually.js';
 
 let kiln: Catalogue;

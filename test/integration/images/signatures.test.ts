@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Image } from '../../../src/modules/images/index.js';
 import type { Actor } from '../../../src/modules/tenancy/index.js';
 import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
-import { plain } from '../../support/disk-images.js';
+import { plain } from '../../support/disks/disk-images.js';
 import { describeWith } from '../../support/programs.js';
 
 const run = promisify(execFile);

@@ -12,7 +12,7 @@ import {
 import { type ImportImage, ImportsService, TasksService } from '../../../src/modules/jobs/index.js';
 import { Actor } from '../../../src/modules/tenancy/index.js';
 import { eventually } from '../../support/eventually.js';
-import { type WebServer, webServer } from '../../support/web-server.js';
+import { type WebServer, webServer } from '../../support/servers/web-server.js';
 import { type JobsApp, JobsWorld } from './jobs-app.js';
 
 const MIB = 1024 * 1024;

@@ -4,7 +4,7 @@ import { request } from 'node:http';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { type TestCluster, testCluster } from '../../support/kubernetes.js';
-import type { Thing } from '../../support/kubernetes-api.js';
+import type { Thing } from '../../support/servers/kubernetes-api.js';
 
 /**
  * What runs in the pods of small builds, in the place of the builder program: as the value of DO in the recipe's templates

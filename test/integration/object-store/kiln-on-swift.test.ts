@@ -6,7 +6,7 @@ import { eventually } from '../../support/eventually.js';
 import { startKiln, type RunningKiln } from '../../support/kiln.js';
 import { all } from '../../support/object-stores.js';
 import { describeWith } from '../../support/programs.js';
-import { SWIFT_PROGRAMS, startSwift, type Swift } from '../../support/swift.js';
+import { SWIFT_PROGRAMS, startSwift, type Swift } from '../../support/servers/swift.js';
 
 const MIB = 1024 * 1024;
 

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { S3ObjectStore } from '../../../src/platform/object-store/s3-object-store.js';
 import { collect, describeObjectStore, inChunks } from '../../support/object-stores.js';
-import { startS3Server, type S3Server } from '../../support/s3-server.js';
+import { startS3Server, type S3Server } from '../../support/servers/s3-server.js';
 
 const MIB = 1024 * 1024;
 /** The least that S3 allows, so that a few megabytes are several parts. */

@@ -11,7 +11,7 @@ import { eventually } from '../../support/eventually.js';
 import { killDuringPut } from '../../support/killed-put.js';
 import { all, collect, describeObjectStore, inChunks } from '../../support/object-stores.js';
 import { describeWith } from '../../support/programs.js';
-import { SWIFT_PROGRAMS, startSwift, type Swift } from '../../support/swift.js';
+import { SWIFT_PROGRAMS, startSwift, type Swift } from '../../support/servers/swift.js';
 
 const MIB = 1024 * 1024;
 const PREFIX = 'some/prefix/';

@@ -5,7 +5,7 @@ import '../../../src/platform/database/data-source.js';
 import { testDatabase } from '../../support/database.js';
 import { eventually } from '../../support/eventually.js';
 import { describeWith } from '../../support/programs.js';
-import { startRedis } from '../../support/redis.js';
+import { startRedis } from '../../support/servers/redis.js';
 
 /** Where a queue is, for the tests of one file. */
 type Open = () => Promise<{ address: QueueAddress; close(): Promise<void> }>;

@@ -8,7 +8,7 @@ import {
   UserNotFoundError,
 } from '../../../modules/identity/index.js';
 import { FaultList } from '../../../modules/provisioning/index.js';
-import { RouteNotFoundError } from '../../shared/request-errors.js';
+import { RouteNotFoundError } from '../../shared/requests/request-errors.js';
 import { parseTime } from '../../shared/wire-time.js';
 import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { ACCESS_TOKEN_ATTRIBUTES } from '../apidoc/attributes.js';

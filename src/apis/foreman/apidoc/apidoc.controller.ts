@@ -1,5 +1,5 @@
 import { Controller, Get, Param } from '@nestjs/common';
-import { RouteNotFoundError } from '../../shared/request-errors.js';
+import { RouteNotFoundError } from '../../shared/requests/request-errors.js';
 import { FOREMAN_MOUNT } from '../foreman-path.js';
 import { Apidoc } from './apidoc.js';
 

@@ -1,4 +1,4 @@
-import { Asks } from '../../shared/documented.js';
+import { Asks } from '../../shared/documents/documented.js';
 import { CONTEXT, LISTING } from './parameters.js';
 
 /** What every list is asked with. */

@@ -1,4 +1,4 @@
-import { object, Takes } from '../../shared/documented.js';
+import { object, Takes } from '../../shared/documents/documented.js';
 import type { ExpectedType, Parameter } from './parameters.js';
 
 type Schema = Readonly<Record<string, unknown>>;

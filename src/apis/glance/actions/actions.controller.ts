@@ -1,8 +1,8 @@
 import { Controller, HttpCode, Param, Post, UseGuards } from '@nestjs/common';
 import { ImageActivationService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 

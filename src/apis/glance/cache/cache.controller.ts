@@ -13,13 +13,13 @@ import {
 } from '@nestjs/common';
 import { type CacheTarget, ImageCacheService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
-import { CurrentActor } from '../../shared/current-actor.js';
-import { RouteNotFoundError } from '../../shared/request-errors.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
+import { RouteNotFoundError } from '../../shared/requests/request-errors.js';
 import { NoCentralCacheError, RequestInvalidError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
-import { Sends } from '../../shared/documented.js';
+import { Sends } from '../../shared/documents/documented.js';
 
 const TARGETS: readonly CacheTarget[] = ['cache', 'queue'];
 

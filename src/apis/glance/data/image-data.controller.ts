@@ -2,13 +2,13 @@ import { Controller, Get, HttpCode, Param, Put, Req, Res, UseGuards } from '@nes
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ImageDataService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { requestedRange } from './byte-range.js';
 import { DATA_TYPE, readUpload } from './upload-headers.js';
-import { Asks, Sends, TakesBytes } from '../../shared/documented.js';
+import { Asks, Sends, TakesBytes } from '../../shared/documents/documented.js';
 
 /** @see Image API v2, "Image data" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/file`)

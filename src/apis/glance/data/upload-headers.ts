@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { UploadImage } from '../../../modules/images/index.js';
-import { UnsupportedMediaTypeError } from '../../shared/request-errors.js';
+import { UnsupportedMediaTypeError } from '../../shared/requests/request-errors.js';
 import { RequestInvalidError } from '../glance.errors.js';
 
 /** The one media type of bytes, both ways. */

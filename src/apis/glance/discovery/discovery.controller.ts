@@ -4,7 +4,7 @@ import { PublicAddress } from '../../shared/public-address.js';
 import { GLANCE_MOUNT, GlanceFace } from '../glance.face.js';
 import { versionsDocument } from './versions.js';
 import { ApiExcludeEndpoint } from '@nestjs/swagger';
-import { Sends } from '../../shared/documented.js';
+import { Sends } from '../../shared/documents/documented.js';
 
 /** What answers without a token: the versions, and whether the service is there. */
 @Controller(GLANCE_MOUNT)

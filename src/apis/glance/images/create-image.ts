@@ -1,5 +1,5 @@
 import type { CreateImage } from '../../../modules/images/index.js';
-import { isJsonObject } from '../../shared/json-body.js';
+import { isJsonObject } from '../../shared/requests/json-body.js';
 import { AttributeReadOnlyError, AttributeReservedError, RequestInvalidError } from '../glance.errors.js';
 import {
   checkAttribute,

@@ -7,7 +7,7 @@ import {
   OFFICIAL_OS_PROPERTY,
   type UpdateImage,
 } from '../../../modules/images/index.js';
-import { isJsonObject } from '../../shared/json-body.js';
+import { isJsonObject } from '../../shared/requests/json-body.js';
 import { AttributeReadOnlyError, AttributeReservedError, RequestInvalidError } from '../glance.errors.js';
 import { readLocation } from './location-value.js';
 import {

@@ -4,12 +4,12 @@ import { Config } from '../../../config/config.js';
 import { type Image, ImageDataService, ImageLocationsService, ImagesService } from '../../../modules/images/index.js';
 import { ImportsService } from '../../../modules/jobs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
-import { parseJsonBody } from '../../shared/json-body.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
+import { parseJsonBody } from '../../shared/requests/json-body.js';
 import { PublicAddress } from '../../shared/public-address.js';
 import { PatchTypeUnsupportedError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
 import { GLANCE_JOBS } from '../imports/import-request.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { NEW_IMAGE } from '../schemas/schema-documents.js';
@@ -18,7 +18,7 @@ import { parseParameters } from '../query.js';
 import { LIST_PARAMETERS, presentImagePage, toImageQuery } from './image-list-request.js';
 import { parsePatch, PATCH_TYPES, patchDialect, toLocationChanges, toUpdateImage } from './image-patch.js';
 import { presentImage, type ShownPlaces } from './images.presenter.js';
-import { Asks, object, Takes, text } from '../../shared/documented.js';
+import { Asks, object, Takes, text } from '../../shared/documents/documented.js';
 
 /** In the older of the two languages the operation is itself the name of a member. */
 const PATCH = {

@@ -1,5 +1,5 @@
 import type { GivenLocation, ValidationData } from '../../../modules/images/index.js';
-import { isJsonObject, storableText } from '../../shared/json-body.js';
+import { isJsonObject, storableText } from '../../shared/requests/json-body.js';
 import { RequestInvalidError } from '../glance.errors.js';
 
 /** In characters. */

@@ -1,6 +1,6 @@
 import type { StoreChoice } from '../../../modules/images/index.js';
 import type { ImportImage } from '../../../modules/jobs/index.js';
-import { isJsonObject } from '../../shared/json-body.js';
+import { isJsonObject } from '../../shared/requests/json-body.js';
 import { RequestInvalidError } from '../glance.errors.js';
 
 /** The name under which the jobs of this face are kept. */

@@ -3,15 +3,15 @@ import type { FastifyRequest } from 'fastify';
 import { ImageStagingService } from '../../../modules/images/index.js';
 import { ImportsService } from '../../../modules/jobs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
-import { tokenOf } from '../../shared/credentials.js';
-import { CurrentActor } from '../../shared/current-actor.js';
-import { parseJsonBody } from '../../shared/json-body.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
+import { tokenOf } from '../../shared/callers/credentials.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
+import { parseJsonBody } from '../../shared/requests/json-body.js';
 import { DATA_TYPE, readUpload } from '../data/upload-headers.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { toImportImage } from './import-request.js';
-import { object, Takes, TakesBytes, text } from '../../shared/documented.js';
+import { object, Takes, TakesBytes, text } from '../../shared/documents/documented.js';
 
 const IMPORT = object(
   {

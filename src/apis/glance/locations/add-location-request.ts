@@ -4,7 +4,7 @@ import {
   HASH_ALGORITHMS,
   type HashAlgorithm,
 } from '../../../modules/jobs/index.js';
-import { isJsonObject } from '../../shared/json-body.js';
+import { isJsonObject } from '../../shared/requests/json-body.js';
 import { RequestInvalidError } from '../glance.errors.js';
 import { LONGEST_URL } from '../images/location-value.js';
 import { GLANCE_JOBS } from '../imports/import-request.js';

@@ -3,14 +3,14 @@ import type { FastifyRequest } from 'fastify';
 import { ImageLocationsService } from '../../../modules/images/index.js';
 import { ImportsService } from '../../../modules/jobs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
-import { CurrentActor } from '../../shared/current-actor.js';
-import { parseJsonBody } from '../../shared/json-body.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
+import { parseJsonBody } from '../../shared/requests/json-body.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { LONGEST_URL } from '../images/location-value.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { toAddLocation } from './add-location-request.js';
-import { object, Takes } from '../../shared/documented.js';
+import { object, Takes } from '../../shared/documents/documented.js';
 
 const LOCATION = object(
   {

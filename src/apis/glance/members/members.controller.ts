@@ -2,15 +2,15 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } f
 import type { FastifyRequest } from 'fastify';
 import { type ImageMember, ImageMembersService, MEMBER_STATUSES } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { presentTime } from '../../shared/wire-time.js';
-import { isJsonObject, parseJsonBody } from '../../shared/json-body.js';
+import { isJsonObject, parseJsonBody } from '../../shared/requests/json-body.js';
 import { RequestInvalidError } from '../glance.errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { checkAttribute } from '../images/image-attributes.js';
-import { object, Takes } from '../../shared/documented.js';
+import { object, Takes } from '../../shared/documents/documented.js';
 
 /** @see Image API v2, "Sharing" */
 @Controller(`${GLANCE_MOUNT}/v2/images/:imageId/members`)

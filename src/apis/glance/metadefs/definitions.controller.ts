@@ -1,6 +1,6 @@
 import { Delete, HttpCode, Param, UseGuards } from '@nestjs/common';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { NamePipe } from './name.pipe.js';
 

@@ -7,7 +7,7 @@ import {
   type TagQuery,
   type TagSortKey,
 } from '../../../modules/metadefs/index.js';
-import { isJsonObject, parseJsonBody } from '../../shared/json-body.js';
+import { isJsonObject, parseJsonBody } from '../../shared/requests/json-body.js';
 import { AttributeReadOnlyError, QueryInvalidError, RequestInvalidError } from '../glance.errors.js';
 import { type Parameters, readLimit } from '../query.js';
 

@@ -1,5 +1,5 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
-import { RouteNotFoundError } from '../../shared/request-errors.js';
+import { RouteNotFoundError } from '../../shared/requests/request-errors.js';
 
 /** A name in a path. Nothing has a name that cannot be kept. */
 @Injectable()

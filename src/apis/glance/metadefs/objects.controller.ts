@@ -2,8 +2,8 @@ import { Controller, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@ne
 import type { FastifyRequest } from 'fastify';
 import { MetadefObjectsService, readObjectDocument } from '../../../modules/metadefs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { parseParameters } from '../query.js';
@@ -11,7 +11,7 @@ import { DefinitionsController } from './definitions.controller.js';
 import { presentObject, presentObjects } from './metadefs.presenter.js';
 import { checkUnpagedQuery, readBody, WRITTEN_BY_SERVICE } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
-import { Takes } from '../../shared/documented.js';
+import { Takes } from '../../shared/documents/documented.js';
 import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 
 /** @see Image API v2, "Metadata definition objects" */

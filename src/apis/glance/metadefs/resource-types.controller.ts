@@ -2,14 +2,14 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Req, UseGuards } from '
 import type { FastifyRequest } from 'fastify';
 import { AssociationsService, readAssociationDocument } from '../../../modules/metadefs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { presentAssociation, presentResourceType } from './metadefs.presenter.js';
 import { readBody, TIMES } from './metadefs.requests.js';
 import { NamePipe } from './name.pipe.js';
-import { Takes } from '../../shared/documented.js';
+import { Takes } from '../../shared/documents/documented.js';
 import { METADEF_BODIES } from '../schemas/metadef-schemas.js';
 
 /** @see Image API v2, "Metadata definition resource types" */

@@ -1,8 +1,8 @@
 import { Controller, Get, Param, UseGuards } from '@nestjs/common';
 import { Config } from '../../../config/config.js';
-import { RouteNotFoundError } from '../../shared/request-errors.js';
+import { RouteNotFoundError } from '../../shared/requests/request-errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { METADEF_SCHEMAS, schemas } from './schema-documents.js';
 

@@ -1,9 +1,9 @@
 import { Controller, Delete, HttpCode, Param, Put, UseGuards } from '@nestjs/common';
 import { ImagesService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { checkAttribute } from '../images/image-attributes.js';
 

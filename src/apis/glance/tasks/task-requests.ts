@@ -1,6 +1,6 @@
 import type { CreateImage } from '../../../modules/images/index.js';
 import { type JobStatus, TASK_SORT_KEYS, type TaskQuery } from '../../../modules/jobs/index.js';
-import { isJsonObject, storableText } from '../../shared/json-body.js';
+import { isJsonObject, storableText } from '../../shared/requests/json-body.js';
 import { QueryInvalidError, RequestInvalidError } from '../glance.errors.js';
 import { toCreateImage } from '../images/create-image.js';
 import type { FormatWords } from '../images/image-attributes.js';

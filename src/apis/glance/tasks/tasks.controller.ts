@@ -3,19 +3,19 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Config } from '../../../config/config.js';
 import { ImportsService, type Job, TasksService } from '../../../modules/jobs/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
-import { tokenOf } from '../../shared/credentials.js';
-import { CurrentActor } from '../../shared/current-actor.js';
-import { parseJsonBody } from '../../shared/json-body.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
+import { tokenOf } from '../../shared/callers/credentials.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
+import { parseJsonBody } from '../../shared/requests/json-body.js';
 import { PublicAddress } from '../../shared/public-address.js';
-import { WrongMethodError } from '../../shared/request-errors.js';
+import { WrongMethodError } from '../../shared/requests/request-errors.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { pageLinks, parseParameters } from '../query.js';
 import { GLANCE_JOBS } from '../imports/import-request.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 import { toImportTask, toTaskQuery } from './task-requests.js';
 import { presentTask, presentTaskStub } from './tasks.presenter.js';
-import { object, Sends, Takes, text } from '../../shared/documented.js';
+import { object, Sends, Takes, text } from '../../shared/documents/documented.js';
 
 const TASK = object(
   {

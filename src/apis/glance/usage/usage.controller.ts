@@ -1,7 +1,7 @@
 import { Controller, Get, UseGuards } from '@nestjs/common';
 import { type Actor, Ledger, type Quantity } from '../../../modules/tenancy/index.js';
-import { TokenGuard } from '../../shared/auth-guard.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { TokenGuard } from '../../shared/callers/auth-guard.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { GLANCE_MOUNT } from '../glance.face.js';
 import { NoBodyGuard } from '../no-body.guard.js';
 

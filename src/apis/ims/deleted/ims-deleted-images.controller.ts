@@ -8,7 +8,7 @@ import {
   VISIBILITIES,
 } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { architecturesOf, IMS_ARCHS, imsArchOf } from '../images/ims-image-arch.js';
 import { presentImage } from '../images/ims-images.presenter.js';
 import { ListQuery } from '../ims-list-query.js';

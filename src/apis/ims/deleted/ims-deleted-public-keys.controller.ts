@@ -2,7 +2,7 @@ import { Controller, Delete, Get, HttpCode, Param, Patch, Req, Res, UseGuards } 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Key, KeysService } from '../../../modules/keys/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { ListQuery } from '../ims-list-query.js';
 import { sendList, sendPage } from '../ims-lists.js';
 import { ImsGuard } from '../ims.guard.js';

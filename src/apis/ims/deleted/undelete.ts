@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { KilnError } from '../../../common/errors.js';
-import type { FieldFaults } from '../../shared/validation.js';
+import type { FieldFaults } from '../../shared/requests/validation.js';
 import { readBody } from '../ims-body.js';
 import { Choice } from '../ims-fields.js';
 import { UndeleteFailedError } from '../ims.errors.js';

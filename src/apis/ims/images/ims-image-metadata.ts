@@ -1,8 +1,8 @@
-import { isJsonObject } from '../../shared/json-body.js';
-import type { FieldFaults } from '../../shared/validation.js';
+import { isJsonObject } from '../../shared/requests/json-body.js';
+import type { FieldFaults } from '../../shared/requests/validation.js';
 import { STORABLE } from '../ims-fields.js';
 import { InvalidFieldsError } from '../ims.errors.js';
-import { object, text } from '../../shared/documented.js';
+import { object, text } from '../../shared/documents/documented.js';
 
 /** Either a map of texts, or one pair. */
 export const NEW_METADATA = { type: 'object', additionalProperties: text };

@@ -15,7 +15,7 @@ import {
   VISIBILITIES,
 } from '../../../modules/images/index.js';
 import { type Actor, NotPermittedError } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { checkFields, readObject } from '../ims-body.js';
 import type { LinkRequest } from '../ims-link.js';
 import { ListQuery } from '../ims-list-query.js';
@@ -32,7 +32,7 @@ import {
 } from './ims-image-metadata.js';
 import { presentImage } from './ims-images.presenter.js';
 import { CreateImageRequest, UpdateImageRequest } from './ims-images.requests.js';
-import { object, Takes } from '../../shared/documented.js';
+import { object, Takes } from '../../shared/documents/documented.js';
 
 const SORT_KEYS = { id: 'id', name: 'name', created: 'createdAt', arch: 'architecture' } as const;
 

@@ -5,7 +5,7 @@ import { Clock } from '../../../common/clock.js';
 import { JobLogsService, JobsService } from '../../../modules/jobs/index.js';
 import { RECIPE_ARCHS } from '../../../modules/recipes/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { readBody } from '../ims-body.js';
 import { ListQuery } from '../ims-list-query.js';
 import { sendList, sendPage } from '../ims-lists.js';
@@ -16,7 +16,7 @@ import { CreateJobRequest, ReportJobRequest } from './ims-jobs.requests.js';
 import { parseAge } from './job-age.js';
 import { lastEventId, serverSentEvents } from './job-log-stream.js';
 import { IMS_JOB_STATUSES, toJobState, toReport } from './job-status.js';
-import { Sends } from '../../shared/documented.js';
+import { Sends } from '../../shared/documents/documented.js';
 
 const FACE = 'ims';
 const JOB_TYPES = ['create', 'customize'] as const;

@@ -2,7 +2,7 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Req, Res, UseGuards } f
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { KeysService } from '../../../modules/keys/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { readBody } from '../ims-body.js';
 import { ListQuery } from '../ims-list-query.js';
 import { sendList, sendPage } from '../ims-lists.js';

@@ -1,7 +1,7 @@
 import { Controller, Delete, HttpCode, Inject, Param, Query, UseGuards } from '@nestjs/common';
 import { DeletedImagesService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { ImsImagesController } from '../images/ims-images.controller.js';
 import { ImsGuard } from '../ims.guard.js';
 import { readCascade } from './cascade.js';

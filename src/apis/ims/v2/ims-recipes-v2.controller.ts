@@ -1,6 +1,6 @@
 import { Controller, Delete, HttpCode, Param, Query, UseGuards } from '@nestjs/common';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { ignoreGone } from '../deleted/undelete.js';
 import { ImsGuard } from '../ims.guard.js';
 import { ImsRecipesController } from '../recipes/ims-recipes.controller.js';

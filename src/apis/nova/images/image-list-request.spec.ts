@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Image } from '../../../modules/images/index.js';
-import { parseParameters } from '../../shared/query-string.js';
+import { parseParameters } from '../../shared/requests/query-string.js';
 import { presentImagePage, toImageQuery } from './image-list-request.js';
 
 const query = (text: string) => toImageQuery(parseParameters(`/compute/v2.1/images?${text}`));

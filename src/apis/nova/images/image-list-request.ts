@@ -1,5 +1,5 @@
 import type { Image, ImageFilter, ImageQuery } from '../../../modules/images/index.js';
-import { formatQuery, type Parameters } from '../../shared/query-string.js';
+import { formatQuery, type Parameters } from '../../shared/requests/query-string.js';
 import { parseTime, SECOND_MS } from '../../shared/wire-time.js';
 import { QueryInvalidError } from '../nova.errors.js';
 

@@ -2,15 +2,15 @@ import { Controller, Delete, Get, HttpCode, Param, Req, UseGuards } from '@nestj
 import type { FastifyRequest } from 'fastify';
 import { type Image, ImagesService } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
-import { parseParameters } from '../../shared/query-string.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
+import { parseParameters } from '../../shared/requests/query-string.js';
 import type { ComputeLinks } from '../compute-links.js';
 import { NOVA_MOUNT } from '../compute-path.js';
 import { NovaFace } from '../nova.face.js';
 import { NovaGuard, ServedUpTo } from '../nova.guard.js';
 import { LIST_PARAMETERS, presentImagePage, toImageQuery } from './image-list-request.js';
 import { presentImage, presentImageInBrief } from './images.presenter.js';
-import { Asks } from '../../shared/documented.js';
+import { Asks } from '../../shared/documents/documented.js';
 
 /** @see Compute API reference, "Images (DEPRECATED)" */
 @Controller(`${NOVA_MOUNT}/v2.1/images`)

@@ -1,5 +1,5 @@
 import type { Image, ImageProperties, ImageStatus } from '../../../modules/images/index.js';
-import { nestsDeeper } from '../../shared/json-body.js';
+import { nestsDeeper } from '../../shared/requests/json-body.js';
 import { presentTime } from '../../shared/wire-time.js';
 import type { ComputeLinks } from '../compute-links.js';
 

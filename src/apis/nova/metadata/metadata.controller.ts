@@ -2,13 +2,13 @@ import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } f
 import type { FastifyRequest } from 'fastify';
 import { ImagesService, replaceProperties } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { NOVA_MOUNT } from '../compute-path.js';
 import { presentMetadata } from '../images/images.presenter.js';
 import { MetadataKeyNotFoundError, ResourceNotFoundError } from '../nova.errors.js';
 import { NovaGuard, ServedUpTo } from '../nova.guard.js';
 import { readMeta, readMetadata, toChange, toProperties } from './metadata.requests.js';
-import { object, Takes } from '../../shared/documented.js';
+import { object, Takes } from '../../shared/documents/documented.js';
 
 const TEXTS = { type: 'object', additionalProperties: { type: 'string', maxLength: 255 } };
 const WHOLE = object({ metadata: TEXTS }, ['metadata']);

@@ -5,8 +5,8 @@ import {
   isImageAttribute,
   type PropertyChange,
 } from '../../../modules/images/index.js';
-import { isJsonObject, parseJsonBody } from '../../shared/json-body.js';
-import { UnsupportedMediaTypeError } from '../../shared/request-errors.js';
+import { isJsonObject, parseJsonBody } from '../../shared/requests/json-body.js';
+import { UnsupportedMediaTypeError } from '../../shared/requests/request-errors.js';
 import { BodyInvalidError } from '../nova.errors.js';
 import { askedPath } from '../nova.face.js';
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { type CustomImage, CustomImagesService } from '../../../modules/custom-images/index.js';
-import { formatQuery } from '../../shared/query-string.js';
+import { formatQuery } from '../../shared/requests/query-string.js';
 import { PublicAddress } from '../../shared/public-address.js';
 
 /** Where the face lies that serves what Kiln itself signed. */

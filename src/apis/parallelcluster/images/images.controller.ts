@@ -6,8 +6,8 @@ import {
   CustomImagesService,
 } from '../../../modules/custom-images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
-import { CurrentActor } from '../../shared/current-actor.js';
-import { Asks, object, Refuses, Takes, text } from '../../shared/documented.js';
+import { CurrentActor } from '../../shared/callers/current-actor.js';
+import { Asks, object, Refuses, Takes, text } from '../../shared/documents/documented.js';
 import { BASES, dialectOf } from '../dialect.js';
 import { DryRunError } from '../parallelcluster.errors.js';
 import { ParallelClusterGuard } from '../parallelcluster.guard.js';

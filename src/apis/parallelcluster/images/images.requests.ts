@@ -5,8 +5,8 @@ import {
   type CustomImageQuery,
   VALIDATION_LEVELS,
 } from '../../../modules/custom-images/index.js';
-import { isJsonObject, nestsDeeper, parseJsonBody } from '../../shared/json-body.js';
-import { UnsupportedMediaTypeError } from '../../shared/request-errors.js';
+import { isJsonObject, nestsDeeper, parseJsonBody } from '../../shared/requests/json-body.js';
+import { UnsupportedMediaTypeError } from '../../shared/requests/request-errors.js';
 import { type Dialect, dialectOf } from '../dialect.js';
 import { BadInputError } from '../parallelcluster.errors.js';
 import { Query, quoted } from '../query.js';

@@ -1,6 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { PRODUCT_VERSION } from '../../../common/product.js';
-import { REFUSES } from '../../shared/documented.js';
+import { REFUSES } from '../../shared/documents/documented.js';
 import type { Face } from '../../shared/face.js';
 import type { DescribedFace, DescribedRoute, Schema } from './described-routes.js';
 import { errorResponses, statusesOfErrors } from './error-answers.js';

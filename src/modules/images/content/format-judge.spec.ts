@@ -18,7 +18,7 @@ import {
   VMDK_DESCRIPTOR,
   withGpt,
   withMbr,
-} from '../../../../test/support/disk-images.js';
+} from '../../../../test/support/disks/disk-images.js';
 import { FormatJudge } from './format-judge.js';
 
 const GIBIBYTE = 2 ** 30;
