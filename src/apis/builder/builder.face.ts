@@ -1,25 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import { Injectable } from '@nestjs/common';
 import type { KilnError } from '../../common/errors.js';
-import { type BodyMode, Face, type StatusTable, type WireReply } from '../shared/face.js';
-import { allowHeader } from '../shared/problem.js';
-
-const STATUS = {
-  invalid: 400,
-  unauthenticated: 401,
-  forbidden: 403,
-  not_found: 404,
-  method_not_allowed: 405,
-  conflict: 409,
-  gone: 410,
-  too_large: 413,
-  quota_exceeded: 413,
-  rate_limited: 429,
-  unsupported: 415,
-  range_unsatisfiable: 416,
-  unprocessable: 422,
-  unavailable: 503,
-} as const satisfies StatusTable;
+import { type BodyMode, Face, type WireReply } from '../shared/face.js';
+import { allowHeader, OWN_STATUS } from '../shared/problem.js';
 
 /** Kiln's own: where builder programs that run elsewhere get their source, bring results and tell how far they are. */
 @Injectable()
@@ -36,7 +19,7 @@ export class BuilderFace extends Face {
 
   /** A program reads it: the cause of a job that fails by it is this code and message. */
   override renderError(error: KilnError): WireReply {
-    const status = STATUS[error.kind];
+    const status = OWN_STATUS[error.kind];
     return {
       status,
       contentType: 'application/json',

@@ -111,9 +111,13 @@ export class ArtifactsService {
   /**
    * An address at which whoever has it may read the file for a while, straight from its store; null: that store has no
    * such addresses.
+   * @throws UnavailableError the store's credentials cannot be had now
    */
-  presign({ storeId, objectKey }: Pick<StoredFile, 'storeId' | 'objectKey'>, seconds: number): Promise<string | null> {
-    return this.stores.get(storeId).presign(objectKey, seconds);
+  presign(
+    { storeId, objectKey }: Pick<StoredFile, 'storeId' | 'objectKey'>,
+    lifeSeconds: number,
+  ): Promise<string | null> {
+    return this.stores.get(storeId).presignGet(objectKey, lifeSeconds);
   }
 
   /**

@@ -209,7 +209,7 @@ export class JobsService {
   }
 
   private checkVisible(actor: Actor, face: string, jobId: string, job: Job | null): Job {
-    const visible = job !== null && job.face === face && (actor.isAdmin || actor.hasIn(job.projectId, 'reader'));
+    const visible = job !== null && job.face === face && actor.mayRead(job.projectId);
     if (!visible) throw new JobNotFoundError(jobId);
     return job;
   }
@@ -271,7 +271,7 @@ export class JobsService {
 }
 
 function checkChange(actor: Actor, job: Job, action: string): void {
-  if (!actor.isAdmin && !actor.hasIn(job.projectId, 'member')) throw new NotPermittedError(action);
+  if (!actor.mayChange(job.projectId)) throw new NotPermittedError(action);
 }
 
 function checkShells({ jobType, sshContainers }: CreateJob): void {
@@ -313,7 +313,7 @@ function checkSameEnd(job: Job, { ended, phase, resultantImageId }: ReportJob): 
 }
 
 function checkScope(actor: Actor, projectId: string | null): void {
-  if (!actor.isAdmin && !actor.hasIn(projectId, 'reader')) throw new NotPermittedError('jobs:list');
+  if (!actor.mayRead(projectId)) throw new NotPermittedError('jobs:list');
 }
 
 async function orNull<T>(found: Promise<T>): Promise<T | null> {

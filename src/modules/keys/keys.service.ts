@@ -42,7 +42,7 @@ export class KeysService {
   /** @throws KeyNotFoundError unknown, deleted, or another project's */
   async get(actor: Actor, keyId: string): Promise<Key> {
     const key = isUuid(keyId) ? await this.keys.find(keyId) : null;
-    if (!key || !maySee(actor, key)) throw new KeyNotFoundError(keyId);
+    if (!key || !actor.mayRead(key.projectId)) throw new KeyNotFoundError(keyId);
     return key;
   }
 
@@ -65,7 +65,7 @@ export class KeysService {
   delete(actor: Actor, keyId: string): Promise<void> {
     return this.uow.run(async () => {
       const key = await this.get(actor, keyId);
-      if (!actor.isAdmin && !actor.hasIn(key.projectId, 'member')) throw new NotPermittedError('keys:delete');
+      if (!actor.mayChange(key.projectId)) throw new NotPermittedError('keys:delete');
       if (!(await this.keys.markDeleted(key.id))) throw new KeyNotFoundError(keyId);
       await this.ledger.release(key.projectId, 'keys', 1);
       await this.record('key.deleted', actor, key);
@@ -92,14 +92,14 @@ export class KeysService {
   /** @throws KeyNotFoundError unknown, not deleted, purged, or another project's */
   async getDeleted(actor: Actor, keyId: string): Promise<Key> {
     const key = isUuid(keyId) ? await this.keys.findDeleted(keyId) : null;
-    if (!key || !maySee(actor, key)) throw new KeyNotFoundError(keyId);
+    if (!key || !actor.mayRead(key.projectId)) throw new KeyNotFoundError(keyId);
     return key;
   }
 
   /** As `getDeleted`, for whoever is about to restore or purge it. @throws KeyNotFoundError, NotPermittedError */
   async getDeletedForChange(actor: Actor, keyId: string): Promise<Key> {
     const key = await this.getDeleted(actor, keyId);
-    if (!actor.isAdmin && !actor.hasIn(key.projectId, 'member')) throw new NotPermittedError('keys:restore');
+    if (!actor.mayChange(key.projectId)) throw new NotPermittedError('keys:restore');
     return key;
   }
 
@@ -170,12 +170,8 @@ function ownProject(actor: Actor, action: string): string {
   return actor.projectId!;
 }
 
-function maySee(actor: Actor, key: Key): boolean {
-  return actor.isAdmin || actor.hasIn(key.projectId, 'reader');
-}
-
 function checkScope(actor: Actor, projectId: string | null): void {
-  if (!actor.isAdmin && !actor.hasIn(projectId, 'reader')) throw new NotPermittedError('keys:list');
+  if (!actor.mayRead(projectId)) throw new NotPermittedError('keys:list');
 }
 
 /** Somebody else deleted it first. */

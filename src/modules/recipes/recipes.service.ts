@@ -78,7 +78,7 @@ export class RecipesService implements OnModuleInit {
   /** @throws RecipeNotFoundError unknown, deleted, or another project's */
   async get(actor: Actor, recipeId: string): Promise<Recipe> {
     const recipe = isUuid(recipeId) ? await this.recipes.find(recipeId) : null;
-    if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
+    if (!recipe || !actor.mayRead(recipe.projectId)) throw new RecipeNotFoundError(recipeId);
     return recipe;
   }
 
@@ -168,7 +168,7 @@ export class RecipesService implements OnModuleInit {
   /** @throws RecipeNotFoundError unknown, not deleted, purged, or another project's */
   async getDeleted(actor: Actor, recipeId: string): Promise<Recipe> {
     const recipe = isUuid(recipeId) ? await this.recipes.findDeleted(recipeId) : null;
-    if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
+    if (!recipe || !actor.mayRead(recipe.projectId)) throw new RecipeNotFoundError(recipeId);
     return recipe;
   }
 
@@ -222,14 +222,14 @@ export class RecipesService implements OnModuleInit {
 
   private async locked(actor: Actor, recipeId: string, action: string): Promise<Recipe> {
     const recipe = isUuid(recipeId) ? await this.recipes.lock(recipeId) : null;
-    if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
+    if (!recipe || !actor.mayRead(recipe.projectId)) throw new RecipeNotFoundError(recipeId);
     checkModify(actor, recipe, action);
     return recipe;
   }
 
   private async lockedDeleted(actor: Actor, recipeId: string, action: string): Promise<Recipe> {
     const recipe = isUuid(recipeId) ? await this.recipes.lockDeleted(recipeId) : null;
-    if (!recipe || !maySee(actor, recipe)) throw new RecipeNotFoundError(recipeId);
+    if (!recipe || !actor.mayRead(recipe.projectId)) throw new RecipeNotFoundError(recipeId);
     checkModify(actor, recipe, action);
     return recipe;
   }
@@ -311,16 +311,12 @@ export class RecipesService implements OnModuleInit {
   }
 }
 
-function maySee(actor: Actor, recipe: Recipe): boolean {
-  return actor.isAdmin || actor.hasIn(recipe.projectId, 'reader');
-}
-
 function checkModify(actor: Actor, recipe: Recipe, action: string): void {
-  if (!actor.isAdmin && !actor.hasIn(recipe.projectId, 'member')) throw new NotPermittedError(action);
+  if (!actor.mayChange(recipe.projectId)) throw new NotPermittedError(action);
 }
 
 function checkScope(actor: Actor, projectId: string | null): void {
-  if (!actor.isAdmin && !actor.hasIn(projectId, 'reader')) throw new NotPermittedError('recipes:list');
+  if (!actor.mayRead(projectId)) throw new NotPermittedError('recipes:list');
 }
 
 /** Somebody else deleted it first. */

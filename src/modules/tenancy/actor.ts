@@ -74,8 +74,17 @@ export class Actor {
     return this.projectId !== null && this.roles.has(role);
   }
 
-  /** Whether the actor has a role in this very project. Administrators are not special here. */
-  hasIn(projectId: string | null, role: Role): boolean {
+  /** Whether the actor may read what a project owns: as a reader of it, or as administrator. */
+  mayRead(projectId: string | null): boolean {
+    return this.isAdmin || this.hasIn(projectId, 'reader');
+  }
+
+  /** Whether the actor may change what a project owns: as a member of it, or as administrator. */
+  mayChange(projectId: string | null): boolean {
+    return this.isAdmin || this.hasIn(projectId, 'member');
+  }
+
+  private hasIn(projectId: string | null, role: Role): boolean {
     return projectId !== null && this.projectId === projectId && this.roles.has(role);
   }
 }

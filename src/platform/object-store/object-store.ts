@@ -63,8 +63,8 @@ export abstract class ObjectStore {
   abstract head(key: string): Promise<ObjectInfo>;
 
   /**
-   * An address from which anybody can read an object for so long, without Kiln in between; null: such a store has none.
-   * Not contacted, so the object may be missing.
+   * An address from which whoever has it can read an object for so long, without Kiln in between and without any
+   * credential: it is a secret. Null: such a store has none. Not contacted, so the object may be missing.
    */
   async presignGet(_key: string, _lifeSeconds: number): Promise<string | null> {
     return null;
@@ -78,14 +78,6 @@ export abstract class ObjectStore {
 
   /** Removes what interrupted writes left behind (temporary files, unfinished multipart uploads) older than `ageMs`. */
   abstract removeAbandoned(ageMs: number): Promise<number>;
-
-  /**
-   * An address at which whoever has it may read one object for a while, without any credential; null: the store cannot
-   * make one. It is a secret.
-   */
-  async presign(_key: string, _seconds: number): Promise<string | null> {
-    return null;
-  }
 
   /** Rejects with `UnavailableError` if the store cannot be used now. */
   abstract check(): Promise<void>;

@@ -224,12 +224,6 @@ export class S3ObjectStore extends ObjectStore {
     return removed;
   }
 
-  override async presign(key: string, seconds: number): Promise<string> {
-    assertObjectKey(key);
-    const command = new GetObjectCommand({ Bucket: this.bucket, Key: this.prefix + key });
-    return getSignedUrl(this.client, command, { expiresIn: seconds });
-  }
-
   async check(): Promise<void> {
     await this.doing('its check', () =>
       this.client.send(new HeadBucketCommand({ Bucket: this.bucket }), {

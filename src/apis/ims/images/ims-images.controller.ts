@@ -113,7 +113,7 @@ export class ImsImagesController {
   @Takes(object({ metadata: METADATA_CHANGE }))
   async update(@CurrentActor() actor: Actor, @Param('id') id: string, @Req() request: FastifyRequest) {
     const found = await this.find(actor, id);
-    if (!actor.isAdmin && !actor.hasIn(found.projectId, 'member')) throw new NotPermittedError('change images');
+    if (!actor.mayChange(found.projectId)) throw new NotPermittedError('change images');
     const { metadata, ...fields } = readObject(request);
     const read = readMetadataChange(metadata);
     const body = checkFields(fields, UpdateImageRequest, () => read.faults ?? {});
