@@ -15,19 +15,15 @@ import { KeysModule } from '../modules/keys/index.js';
 import { RecipesModule } from '../modules/recipes/index.js';
 import { EventDispatcher } from '../platform/events/event-dispatcher.js';
 import { Log } from '../platform/logging/log.js';
-import { JobsProcessor } from './jobs.processor.js';
+import { DeletedBytesSweep, StoredFilesSweep } from './artifacts.sweep.js';
+import { CustomImagesSweep } from './custom-images.sweep.js';
 import { PurgeEventsSweep } from './events.sweep.js';
+import { PurgeImagesSweep, StaleUploadsSweep } from './images.sweep.js';
+import { JobsProcessor } from './jobs.processor.js';
 import { BuildLeftoversSweep, ExpireTasksSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
-import {
-  CustomImagesSweep,
-  DeletedBytesSweep,
-  ExpiredTokensSweep,
-  PurgeImagesSweep,
-  PurgeRecipesAndKeysSweep,
-  StaleUploadsSweep,
-  StoredFilesSweep,
-} from './storage.sweep.js';
+import { PurgeRecipesAndKeysSweep } from './recipes-and-keys.sweep.js';
 import { type Sweep, SweepRunner } from './sweep.js';
+import { ExpiredTokensSweep } from './tokens.sweep.js';
 
 const SWEEPS = [
   RecoverJobsSweep,

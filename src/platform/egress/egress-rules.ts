@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import type { EgressConfig } from '../../config/config.js';
 import { EgressRefusedError } from './egress.errors.js';
-import { isPublicAddress, isWithin } from './public-address.js';
+import { isPublicAddress, isWithin } from './address-ranges.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 

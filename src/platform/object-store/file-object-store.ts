@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { KilnError } from '../../common/errors.js';
-import { FileWriter, IO_BYTES, syncs } from './file-writer.js';
+import { DescriptorWriter, IO_BYTES, syncs } from './descriptor-writer.js';
 import { TEMPORARY_FOLDER, assertObjectKey } from './object-key.js';
 import { ObjectStore, type ByteRange, type ObjectInfo, type StoreDescription } from './object-store.js';
 import {
@@ -52,7 +52,7 @@ export class FileObjectStore extends ObjectStore {
       const target = this.path(key);
       options.signal?.throwIfAborted();
       file = await this.doing('creating a file', () => this.create(temporary, options.sizeBytes));
-      const writer = new FileWriter(file.fd, (error) => this.failure('writing', error));
+      const writer = new DescriptorWriter(file.fd, (error) => this.failure('writing', error));
       await pipeline(body, writer, { signal: options.signal });
       const sizeBytes = writer.bytesWritten;
       if (options.sizeBytes !== undefined && options.sizeBytes !== sizeBytes) {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { GLANCE_MOUNT } from '../../../src/apis/glance/glance.face.js';
-import { ROUTE_RULES } from '../../../src/apis/glance/route-rules.js';
+import { ROUTE_RULES } from './route-rules.js';
 import { FaceRegistry } from '../../../src/apis/shared/face-registry.js';
 import { createHttpAdapter } from '../../../src/apis/shared/connections/http-application.js';
 import { RouteTable } from '../../../src/apis/shared/route-table.js';

@@ -15,7 +15,7 @@ const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 export const syncs = new Limiter(2);
 
 /** Joins small chunks into large writes, and takes in the next megabyte while one is being written. */
-export class FileWriter extends Writable {
+export class DescriptorWriter extends Writable {
   bytesWritten = 0;
   private readonly batch = new ChunkBatch();
   private writing = false;

@@ -1,4 +1,4 @@
-import type { ImageRule } from '../../modules/images/index.js';
+import type { ImageRule } from '../../../src/modules/images/index.js';
 
 /** What a route's rule is asked about. */
 export interface RouteRule {
