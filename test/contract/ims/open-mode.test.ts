@@ -42,6 +42,21 @@ describe('a face that is open for a project', () => {
   });
 });
 
+describe('a face that is open for a project that is not there', () => {
+  it('is unavailable without credentials, tells which setting is wrong, and works with them', async () => {
+    const astray = await startKiln({ beside: kiln, env: { KILN_ROLE: 'api', KILN_IMS_OPEN_PROJECT: 'nobody' } });
+    const at = new ImsClient(astray);
+
+    const refused = await at.get('/v3/public-keys');
+    const answered = await at.get('/v3/public-keys', await kiln.token('alice'));
+    await astray.stop();
+
+    expect(refused.status).toBe(503);
+    expect(refused.body.detail).toContain('KILN_IMS_OPEN_PROJECT');
+    expect(answered.status).toBe(200);
+  });
+});
+
 describe('a face that is mounted at another path too', () => {
   it('answers there as at its own', async () => {
     const at = (path: string) => fetch(`${kiln.url}${path}`);
