@@ -40,12 +40,12 @@ export class ArtifactsController {
   async get(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const address = addressOf(request.url);
     const link = linkOf(request);
-    const found = link
-      ? await this.links.open(address, link.expires, link.signature)
-      : await this.artifacts.get(actor, address);
+    const look = () =>
+      link ? this.links.open(address, link.expires, link.signature) : this.artifacts.get(actor, address);
+    const partOf = ({ file }: ArtifactWithFile) => requestedRange(request.headers.range, file.sizeBytes);
+    const { bytes, ...found } = await this.artifacts.openFound(look, partOf);
     const { sizeBytes } = found.file;
-    const range = requestedRange(request.headers.range, sizeBytes);
-    const bytes = await this.artifacts.open(found.file, range ?? undefined);
+    const range = partOf(found);
     describe(reply, found);
     if (range) void reply.status(206).header('content-range', `bytes ${range.start}-${range.end}/${sizeBytes}`);
     await reply.header('content-length', range ? range.end - range.start + 1 : sizeBytes).send(bytes);

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { CompleteFile } from './stored-file.entity.js';
 
 /** An address `s3://bucket/key` of a project, and the stored file it names. */
 @Entity('artifacts')
@@ -35,4 +36,10 @@ export class Artifact {
 
   @Column('timestamptz', { name: 'created_at' })
   createdAt: Date;
+}
+
+/** An address and the bytes behind it, as one instant has them. */
+export interface ArtifactWithFile {
+  readonly artifact: Artifact;
+  readonly file: CompleteFile;
 }

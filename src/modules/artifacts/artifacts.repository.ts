@@ -3,11 +3,21 @@ import { Database } from '../../platform/database/database.js';
 import { isUniqueViolation } from '../../platform/database/database.errors.js';
 import type { Address } from './address.js';
 import { formatAddress } from './address.js';
-import type { Artifact } from './artifact.entity.js';
+import type { Artifact, ArtifactWithFile } from './artifact.entity.js';
 import { AddressTakenError } from './artifacts.errors.js';
+import type { CompleteFile } from './stored-file.entity.js';
+import { FILE_COLUMNS } from './stored-files.repository.js';
 
 const COLUMNS = `id, project_id AS "projectId", bucket, key, moved_from_key AS "movedFromKey",
   stored_file_id AS "storedFileId", etag, content_type AS "contentType", metadata, created_at AS "createdAt"`;
+
+/** A file, and beside it what its artifact has under other names. */
+type FoundRow = CompleteFile &
+  Omit<Artifact, 'id' | 'projectId' | 'storedFileId' | 'createdAt'> & {
+    readonly artifactId: string;
+    readonly addressedBy: string;
+    readonly placedAt: Date;
+  };
 
 export type NewArtifact = Omit<Artifact, 'movedFromKey' | 'createdAt'>;
 
@@ -22,6 +32,19 @@ export class ArtifactsRepository {
       [projectId, address.bucket, address.key],
       'artifacts-find',
     );
+  }
+
+  /** Asked one after the other, a file may be gone before it is found: its address was given to another one. */
+  findWithFile(projectId: string, address: Address): Promise<ArtifactWithFile | null> {
+    return this.findFoundWhere(
+      'a.project_id = $1 AND a.bucket = $2 AND a.key = $3',
+      [projectId, address.bucket, address.key],
+      'artifacts-find-with-file',
+    );
+  }
+
+  findByIdWithFile(id: string): Promise<ArtifactWithFile | null> {
+    return this.findFoundWhere('a.id = $1', [id], 'artifacts-find-by-id-with-file');
   }
 
   findById(id: string): Promise<Artifact | null> {
@@ -128,5 +151,25 @@ export class ArtifactsRepository {
 
   async delete(id: string): Promise<void> {
     await this.database.run('DELETE FROM artifacts WHERE id = $1', [id], 'artifacts-delete');
+  }
+
+  private async findFoundWhere(
+    condition: string,
+    values: readonly unknown[],
+    name: string,
+  ): Promise<ArtifactWithFile | null> {
+    const row = await this.database.one<FoundRow>(
+      `SELECT ${FILE_COLUMNS}, a.id AS "artifactId", a.project_id AS "addressedBy", a.bucket, a.key,
+         a.moved_from_key AS "movedFromKey", a.etag, a.content_type AS "contentType", a.metadata,
+         a.created_at AS "placedAt"
+       FROM artifacts a JOIN stored_files f ON f.id = a.stored_file_id WHERE ${condition}`,
+      values,
+      name,
+    );
+    if (!row) return null;
+    const { artifactId, addressedBy, placedAt, bucket, key, movedFromKey, etag, contentType, metadata, ...file } = row;
+    const described = { bucket, key, movedFromKey, etag, contentType, metadata };
+    const own = { id: artifactId, projectId: addressedBy, storedFileId: file.id, createdAt: placedAt };
+    return { artifact: { ...own, ...described }, file: file as CompleteFile };
   }
 }

@@ -4,10 +4,11 @@ import { newId } from '../../common/ids.js';
 import { UnitOfWork } from '../../platform/database/unit-of-work.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import type { ByteRange } from '../../platform/object-store/object-store.js';
+import { ObjectNotFoundError } from '../../platform/object-store/object-store.errors.js';
 import { ObjectStores } from '../../platform/object-store/object-stores.js';
 import { type Actor, Ledger, NotPermittedError } from '../tenancy/index.js';
 import { type Address, checkAddress, DELETED_PREFIX, formatAddress } from './address.js';
-import type { Artifact } from './artifact.entity.js';
+import type { Artifact, ArtifactWithFile } from './artifact.entity.js';
 import {
   AddressTakenError,
   ArtifactInUseError,
@@ -36,12 +37,6 @@ export type ReferenceChecker = (artifact: Artifact) => Promise<readonly Artifact
 export interface ArtifactContent {
   readonly contentType?: string | null;
   readonly metadata?: Readonly<Record<string, string>>;
-}
-
-/** An address and the bytes behind it. */
-export interface ArtifactWithFile {
-  readonly artifact: Artifact;
-  readonly file: CompleteFile;
 }
 
 /**
@@ -201,11 +196,23 @@ export class ArtifactsService {
     return this.artifacts.find(projectId, { bucket, key });
   }
 
+  /** As `find`, with the file behind it. */
+  findWithFile(projectId: string, address: Address): Promise<ArtifactWithFile | null> {
+    return this.artifacts.findWithFile(projectId, address);
+  }
+
   /** @throws ArtifactNotFoundError */
   async getArtifact(artifactId: string): Promise<Artifact> {
     const artifact = await this.artifacts.findById(artifactId);
     if (!artifact) throw new ArtifactNotFoundError(artifactId);
     return artifact;
+  }
+
+  /** @throws ArtifactNotFoundError */
+  async getWithFile(artifactId: string): Promise<ArtifactWithFile> {
+    const found = await this.artifacts.findByIdWithFile(artifactId);
+    if (!found) throw new ArtifactNotFoundError(artifactId);
+    return found;
   }
 
   /**
@@ -230,9 +237,31 @@ export class ArtifactsService {
   async get(actor: Actor, address: Address): Promise<ArtifactWithFile> {
     if (!actor.has('reader')) throw new NotPermittedError('artifacts:get');
     checkAddress(address);
-    const artifact = await this.artifacts.find(actor.projectId!, address);
-    if (!artifact) throw new ArtifactNotFoundError(formatAddress(address));
-    return { artifact, file: await this.getFile(artifact.storedFileId) };
+    const found = await this.artifacts.findWithFile(actor.projectId!, address);
+    if (!found) throw new ArtifactNotFoundError(formatAddress(address));
+    return found;
+  }
+
+  /**
+   * Opens what `look` finds, or a part of it. A replacing `put` may take away the bytes that were found a moment before:
+   * then it looks again. The caller must consume or destroy the stream.
+   *
+   * @throws ObjectNotFoundError the store has lost the bytes
+   * @throws RangeUnsatisfiableError
+   */
+  async openFound(
+    look: () => Promise<ArtifactWithFile>,
+    partOf: (found: ArtifactWithFile) => ByteRange | null = () => null,
+  ): Promise<ArtifactWithFile & { readonly bytes: Readable }> {
+    for (let lost = ''; ;) {
+      const found = await look();
+      try {
+        return { ...found, bytes: await this.open(found.file, partOf(found) ?? undefined) };
+      } catch (error) {
+        if (!(error instanceof ObjectNotFoundError) || found.file.id === lost) throw error;
+        lost = found.file.id;
+      }
+    }
   }
 
   /**

@@ -5,7 +5,8 @@ import { ObjectStores } from '../../platform/object-store/object-stores.js';
 import { SecretBox } from '../../platform/secrets/secret-box.js';
 import { type Address, formatAddress } from './address.js';
 import { ArtifactLinkError } from './artifacts.errors.js';
-import { ArtifactsService, type ArtifactWithFile } from './artifacts.service.js';
+import type { ArtifactWithFile } from './artifact.entity.js';
+import { ArtifactsService } from './artifacts.service.js';
 
 /** Where one artifact can be read for a while by whoever has the link. */
 export type DownloadLink =
@@ -28,8 +29,9 @@ export class DownloadLinks {
    * @throws ArtifactNotFoundError, StoredFileNotFoundError, UnavailableError the bytes cannot be had now
    */
   async to(artifactId: string, lifeSeconds: number): Promise<DownloadLink> {
-    const { bucket, key, storedFileId } = await this.artifacts.getArtifact(artifactId);
-    const { storeId, objectKey } = await this.artifacts.getFile(storedFileId);
+    const { artifact, file } = await this.artifacts.getWithFile(artifactId);
+    const { bucket, key } = artifact;
+    const { storeId, objectKey } = file;
     const store = this.stores.get(storeId);
     await store.head(objectKey);
     const url = await store.presignGet(objectKey, lifeSeconds);
@@ -51,8 +53,7 @@ export class DownloadLinks {
       .catch(() => null);
     if (artifactId === null || !isUuid(artifactId)) throw new ArtifactLinkError('it was not signed here');
     if (Number(expires) * 1_000 < this.clock.now().getTime()) throw new ArtifactLinkError('it has expired');
-    const artifact = await this.artifacts.getArtifact(artifactId);
-    return { artifact, file: await this.artifacts.getFile(artifact.storedFileId) };
+    return this.artifacts.getWithFile(artifactId);
   }
 }
 

@@ -1,5 +1,5 @@
 export { type Address, DELETED_PREFIX, formatAddress, parseAddress } from './address.js';
-export { Artifact } from './artifact.entity.js';
+export { Artifact, type ArtifactWithFile } from './artifact.entity.js';
 export {
   AddressTakenError,
   ArtifactInUseError,
@@ -18,7 +18,6 @@ export {
   type ArtifactContent,
   ArtifactsService,
   type ArtifactUser,
-  type ArtifactWithFile,
   type ReferenceChecker,
 } from './artifacts.service.js';
 export { DeletedBytes, type DeletedKeeper } from './deleted-bytes.js';

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
 import type { CompleteFile, FileQuantity, StoredFile } from './stored-file.entity.js';
 
-const COLUMNS = `f.id, f.project_id AS "projectId", f.store_id AS "storeId", f.object_key AS "objectKey", f.state,
+/** Of `stored_files f`. */
+export const FILE_COLUMNS = `f.id, f.project_id AS "projectId", f.store_id AS "storeId", f.object_key AS "objectKey", f.state,
   f.size_bytes AS "sizeBytes", f.md5, f.sha512, f.sha256, f.reference_count AS "referenceCount",
   f.charge_count AS "chargeCount", f.quantity, f.charged_bytes AS "chargedBytes", f.lease_expires_at AS "leaseExpiresAt",
   f.created_at AS "createdAt", f.references_changed_at AS "referencesChangedAt"`;
@@ -95,7 +96,7 @@ export class StoredFilesRepository {
          charged_bytes = CASE WHEN f.project_id IS NULL THEN 0 ELSE $2::bigint END
        FROM (SELECT id, charged_bytes FROM stored_files WHERE id = $1 AND state = 'writing' FOR UPDATE) before
        WHERE f.id = before.id
-       RETURNING ${COLUMNS}, before.charged_bytes AS "reservedBytes"`,
+       RETURNING ${FILE_COLUMNS}, before.charged_bytes AS "reservedBytes"`,
       [id, written.sizeBytes, written.md5, written.sha512, written.sha256],
       'files-settle',
     );
@@ -103,7 +104,7 @@ export class StoredFilesRepository {
 
   findStored(id: string): Promise<CompleteFile | null> {
     return this.database.one(
-      `SELECT ${COLUMNS} FROM stored_files f WHERE f.id = $1 AND f.state = 'stored'`,
+      `SELECT ${FILE_COLUMNS} FROM stored_files f WHERE f.id = $1 AND f.state = 'stored'`,
       [id],
       'files-find',
     );
@@ -111,7 +112,7 @@ export class StoredFilesRepository {
 
   lockStored(id: string): Promise<CompleteFile | null> {
     return this.database.one(
-      `SELECT ${COLUMNS} FROM stored_files f WHERE f.id = $1 AND f.state = 'stored' FOR UPDATE`,
+      `SELECT ${FILE_COLUMNS} FROM stored_files f WHERE f.id = $1 AND f.state = 'stored' FOR UPDATE`,
       [id],
       'files-lock',
     );
@@ -185,7 +186,7 @@ export class StoredFilesRepository {
        WHERE f.id IN (
          SELECT id FROM stored_files WHERE state = 'deleting' AND references_changed_at < now() - interval '30 seconds'
          ORDER BY references_changed_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-       RETURNING ${COLUMNS}`,
+       RETURNING ${FILE_COLUMNS}`,
       [limit],
     );
   }

@@ -302,6 +302,44 @@ describe('addresses', () => {
     expect(await kiln.bytes(actor)).toEqual({ ledger: file.sizeBytes, files: file.sizeBytes });
   });
 
+  it('can be read at any moment while others replace what lies there', async () => {
+    const address = { bucket: 'b', key: 'busy' };
+    await put(alice, 'busy', bytes(10));
+    let replacing = true;
+    const replaced = (async () => {
+      for (let size = 11; size < 61; size += 1) await put(alice, 'busy', bytes(size));
+      replacing = false;
+    })();
+
+    const look = () => kiln.artifacts.get(alice, address);
+    let reads = 0;
+    for (; replacing; reads += 1) {
+      const found = await Promise.all(Array.from({ length: 4 }, () => kiln.artifacts.openFound(look)));
+      for (const { file, bytes: body } of found) expect((await buffer(body)).length).toBe(file.sizeBytes);
+    }
+
+    await replaced;
+    expect(reads).toBeGreaterThan(0);
+  });
+
+  it('are looked up again when their bytes go before they are opened, unless the store has lost them', async () => {
+    const address = { bucket: 'b', key: 'slippery' };
+    await put(alice, 'slippery', bytes(10, 1));
+    let looks = 0;
+    const look = async () => {
+      const found = await kiln.artifacts.get(alice, address);
+      if ((looks += 1) === 1) await put(alice, 'slippery', bytes(20, 2));
+      return found;
+    };
+
+    const { file, bytes: body } = await kiln.artifacts.openFound(look, () => ({ start: 15, end: 19 }));
+
+    expect((await buffer(body)).equals(bytes(5, 2))).toBe(true);
+    await kiln.store.delete(file.objectKey);
+    await expect(kiln.artifacts.openFound(look)).rejects.toMatchObject({ code: 'object_store.not_found' });
+    expect(looks).toBe(4);
+  });
+
   it('move below deleted/ without meeting one that lies there, and cost nothing there', async () => {
     const actor = await kiln.actor();
     const first = await put(actor, 'x', bytes(10));

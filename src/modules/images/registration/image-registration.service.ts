@@ -9,7 +9,7 @@ import {
   type Artifact,
   ArtifactsService,
   type ArtifactUser,
-  type CompleteFile,
+  type ArtifactWithFile,
   formatAddress,
   parseAddress,
 } from '../../artifacts/index.js';
@@ -161,18 +161,16 @@ export class ImageRegistrationService implements OnModuleInit {
     const { path } = link;
     const { bucket, key } = parseAddress(path);
     if (await this.registrations.linkIsTaken(projectId, path)) throw new ImageLinkTakenError(path);
-    const artifact = await this.artifacts.find(projectId, bucket, key);
-    if (!artifact || artifact.movedFromKey !== null) throw new ImageObjectMissingError(path);
-    const file = await this.artifacts.getFile(artifact.storedFileId);
     const { manifestLimitBytes } = this.config.ims;
-    if (file.sizeBytes >= manifestLimitBytes) throw new ManifestTooLargeError(path, manifestLimitBytes);
-    const bytes = await this.read(path, file);
-    return { link, artifact, entries: readManifest(path, bytes) };
-  }
-
-  private async read(path: string, file: CompleteFile): Promise<Buffer> {
+    const look = async (): Promise<ArtifactWithFile> => {
+      const found = await this.artifacts.findWithFile(projectId, { bucket, key });
+      if (!found || found.artifact.movedFromKey !== null) throw new ImageObjectMissingError(path);
+      if (found.file.sizeBytes >= manifestLimitBytes) throw new ManifestTooLargeError(path, manifestLimitBytes);
+      return found;
+    };
     try {
-      return await buffer(await this.artifacts.open(file));
+      const { artifact, bytes } = await this.artifacts.openFound(look);
+      return { link, artifact, entries: readManifest(path, await buffer(bytes)) };
     } catch (error) {
       // The record is there, but the store has lost the bytes.
       if (error instanceof ObjectNotFoundError) throw new ImageObjectMissingError(path);

@@ -48,11 +48,13 @@ export class ScriptSources {
     if (url.startsWith('data:'))
       return readDataUrl(url) ?? Promise.reject(failed(nameOf(url, 0), 'is no data: address'));
     if (!url.startsWith('s3://')) return (await this.egress.get(url, { maxBytes: limit, signal })).body;
-    const { bucket, key } = parseAddress(url);
-    const artifact = await this.artifacts.find(job.projectId, bucket, key);
-    // One that a delete has moved is not there any more.
-    if (!artifact || artifact.movedFromKey !== null) throw failed(url, 'cannot be read: there is no such object');
-    return this.artifacts.open(await this.artifacts.getFile(artifact.storedFileId));
+    const { bytes } = await this.artifacts.openFound(async () => {
+      const found = await this.artifacts.findWithFile(job.projectId, parseAddress(url));
+      // One that a delete has moved is not there any more.
+      if (!found || found.artifact.movedFromKey !== null) throw failed(url, 'cannot be read: there is no such object');
+      return found;
+    });
+    return bytes;
   }
 }
 
