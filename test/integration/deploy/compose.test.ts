@@ -13,6 +13,7 @@ interface Service {
   image?: string;
   build?: string;
   command?: string[];
+  entrypoint?: string[];
   environment?: Record<string, string>;
   depends_on?: Record<string, { condition: string }>;
   ports?: string[];
@@ -97,6 +98,12 @@ describe('docker-compose.yml', () => {
       expect(['service_healthy', 'service_completed_successfully']).toContain(condition);
       if (condition === 'service_healthy') expect(compose.services[dependency]!.healthcheck).toBeDefined();
     }
+  });
+
+  it.each(services)('starts %s, and asks how it is, with words and nothing else', (_name, service) => {
+    const words = [...(service.command ?? []), ...(service.entrypoint ?? []), ...(service.healthcheck?.test ?? [])];
+
+    expect(words.filter((word) => typeof word !== 'string')).toEqual([]);
   });
 
   it('declares no volume that nobody uses', () => {
