@@ -18,9 +18,9 @@ function server(...failures: unknown[]) {
   };
 }
 
-const answer = (code: number, message = 'so it is', headers = {}) => ({
+const answer = (code: number, message = 'so it is', headers = {}, reason?: string) => ({
   code,
-  body: JSON.stringify({ message }),
+  body: JSON.stringify({ message, reason }),
   headers,
 });
 
@@ -50,6 +50,16 @@ describe('ask', () => {
 
   it('takes an expected refusal for an answer', async () => {
     await expect(ask('reading', server(answer(404)).call, { patience, expected: [404] })).resolves.toBeNull();
+  });
+
+  it('tells apart what has one code by its reason', async () => {
+    const refused = (reason: string) => server(answer(409, 'it is so', {}, reason));
+    const options = { patience, expected: ['AlreadyExists'], passing: [409] };
+    const conflict = refused('Conflict');
+
+    await expect(ask('creating', refused('AlreadyExists').call, options)).resolves.toBeNull();
+    await expect(ask('creating', conflict.call, options)).resolves.toBe('done');
+    expect(conflict.calls()).toBe(2);
   });
 
   it('gives up after its patience, and at once when nobody wants it any more', async () => {

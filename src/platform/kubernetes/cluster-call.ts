@@ -13,7 +13,10 @@ export const PATIENCE: Patience = { firstPauseMs: 250, longestPauseMs: 8_000, gi
 /** What the API answers to a call that it refuses. */
 interface Refusal {
   readonly code: number;
-  readonly reason: string;
+  /** One word for programs, which tells apart what has one code: `AlreadyExists` and `Conflict`, for instance. */
+  readonly reason: string | undefined;
+  /** For people. */
+  readonly message: string;
   readonly retryAfterMs: number | undefined;
 }
 
@@ -34,7 +37,8 @@ export async function ask<T>(
   call: () => Promise<T>,
   options: {
     readonly patience?: Patience;
-    readonly expected?: readonly number[];
+    /** Codes, or reasons of `Status` objects. */
+    readonly expected?: ReadonlyArray<number | string>;
     /** Answers that pass, beside those that always do. */
     readonly passing?: readonly number[];
     readonly signal?: AbortSignal;
@@ -48,9 +52,9 @@ export async function ask<T>(
       return await call();
     } catch (error) {
       const refusal = refusalOf(error);
-      if (refusal && options.expected?.includes(refusal.code)) return null;
+      if (refusal && options.expected?.some((each) => each === refusal.code || each === refusal.reason)) return null;
       const passes = refusal === undefined || [...PASSING, ...(options.passing ?? [])].includes(refusal.code);
-      if (!passes) throw new ClusterRefusedError(doing, refusal.reason, error);
+      if (!passes) throw new ClusterRefusedError(doing, refusal.message, error);
       const wait = refusal?.retryAfterMs ?? pauseMs;
       if (performance.now() + wait > deadline) throw new ClusterUnavailableError(doing, error);
       await delay(wait, undefined, { signal: options.signal }).catch(() => options.signal?.throwIfAborted());
@@ -69,23 +73,28 @@ function refusalOf(error: unknown): Refusal | undefined {
   const status = typeof code === 'number' ? code : statusCode;
   if (typeof status !== 'number') return undefined;
   const seconds = Number(headers?.['retry-after']);
+  const { reason, message } = readStatus(body);
   return {
     code: status,
-    reason: messageOf(body) ?? `status ${status}`,
+    reason,
+    message: message ?? `status ${status}`,
     retryAfterMs: Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : undefined,
   };
 }
 
 /** A `Status` object, whole or as text. */
-function messageOf(body: unknown): string | undefined {
+function readStatus(body: unknown): { readonly reason?: string; readonly message?: string } {
   let status = body;
   if (typeof body === 'string') {
     try {
       status = JSON.parse(body);
     } catch {
-      return body.trim().split('\n')[0]?.slice(0, 300) || undefined;
+      return { message: body.trim().split('\n')[0]?.slice(0, 300) || undefined };
     }
   }
-  const { message } = (status ?? {}) as { message?: unknown };
-  return typeof message === 'string' ? message.slice(0, 1_000) : undefined;
+  const { reason, message } = (status ?? {}) as { reason?: unknown; message?: unknown };
+  return {
+    reason: typeof reason === 'string' ? reason : undefined,
+    message: typeof message === 'string' ? message.slice(0, 1_000) : undefined,
+  };
 }

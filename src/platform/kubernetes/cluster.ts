@@ -13,6 +13,7 @@ import { fetch } from 'undici';
 import { ask, type Patience, PATIENCE } from './cluster-call.js';
 import { ClusterWatch } from './cluster-watch.js';
 import { ClusterObjectExistsError, ClusterUnavailableError } from './cluster.errors.js';
+import { steadyWatch } from './steady-watch.js';
 
 export type { V1Job as JobObject, V1Pod as PodObject } from '@kubernetes/client-node';
 
@@ -97,12 +98,13 @@ export class Cluster {
   async create<T extends ClusterObject>(object: T, signal?: AbortSignal): Promise<T> {
     const { kind, metadata } = object;
     const placed = { ...object, metadata: { ...metadata, namespace: this.namespace } };
-    const created = await this.ask(
-      `creating ${kind} ${metadata.name}`,
-      () => this.objects.create(placed),
-      [409],
+    const created = await ask(`creating ${kind} ${metadata.name}`, () => this.objects.create(placed), {
+      patience: this.patience,
+      expected: ['AlreadyExists'],
+      // Somebody used up some of the same quota at the same time, for instance.
+      passing: [409],
       signal,
-    );
+    });
     if (!created) throw new ClusterObjectExistsError(kind, metadata.name);
     return created;
   }
@@ -230,11 +232,12 @@ export class Cluster {
   /** What happens to Jobs and Pods with these labels, from now until it is closed. */
   watch(labelSelector: string, trouble: (error: unknown) => void): ClusterWatch {
     const informer = <T extends V1Job | V1Pod>(kind: 'Job' | 'Pod', path: string) =>
-      this.client.makeInformer<T>(
-        this.kubeConfig,
+      new this.client.ListWatch<T>(
         // Bookmarks keep a quiet watch's place from growing too old.
         `${path}/namespaces/${this.namespace}/${kind.toLowerCase()}s?allowWatchBookmarks=true`,
+        steadyWatch(this.client, this.kubeConfig),
         async () => (await this.page<ClusterObject>(kind, labelSelector)) as never,
+        false,
         labelSelector,
       );
     return new ClusterWatch(
@@ -260,8 +263,8 @@ export class Cluster {
     );
   }
 
-  private ask<T>(doing: string, call: () => Promise<T>, expected: readonly number[] = [], signal?: AbortSignal) {
-    return ask(doing, call, { patience: this.patience, expected, signal });
+  private ask<T>(doing: string, call: () => Promise<T>, expected: readonly number[] = []) {
+    return ask(doing, call, { patience: this.patience, expected });
   }
 
   private header(kind: Kind, name: string) {

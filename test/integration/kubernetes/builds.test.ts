@@ -563,6 +563,7 @@ describe('builds in Kubernetes', () => {
       standIn().failNext(
         { status: 429, headers: { 'retry-after': '1' }, method: 'POST' },
         { status: 503, method: 'POST' },
+        { status: 409, reason: 'Conflict', method: 'POST' },
         { status: 500, method: 'POST', afterwards: true },
         { status: 409, method: 'PATCH' },
       );
@@ -595,6 +596,19 @@ describe('builds in Kubernetes', () => {
       standIn().compact();
 
       expect((await ended(id)).cause?.code).toBe('executor.evicted');
+    });
+
+    test('outlives that a watch which ended finds no credential to go on with', async () => {
+      const { id, pod } = await playedJob();
+      await eventually(() => standIn().watching === 2);
+      standIn().withholdCredentials(true);
+      standIn().endWatches();
+      await eventually(() => standIn().credentialsWithheld >= 2);
+      await cluster.patchStatus(pod.metadata.name, { phase: 'Failed', reason: 'Evicted' });
+      standIn().withholdCredentials(false);
+
+      expect((await ended(id)).cause?.code).toBe('executor.evicted');
+      expect(kiln.process.exitCode).toBeNull();
     });
 
     test('hears of a pod that went while nobody watched', async () => {

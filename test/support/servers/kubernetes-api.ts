@@ -53,6 +53,8 @@ interface Change {
 /** How a fault answers. */
 export interface Fault {
   readonly status: number;
+  /** Of its `Status`, in one word. */
+  readonly reason?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Done all the same: only the answer is lost. */
   readonly afterwards?: boolean;
@@ -92,11 +94,37 @@ export class KubernetesApi {
         kind: 'Config',
         'current-context': 'test',
         clusters: [{ name: 'test', cluster: { server: address, 'insecure-skip-tls-verify': true } }],
-        users: [{ name: 'test', user: { token: 'a-token' } }],
+        users: [{ name: 'test', user: { exec: api.credentialProgram() } }],
         contexts: [{ name: 'test', context: { cluster: 'test', user: 'test', namespace } }],
       }),
     );
     return api;
+  }
+
+  /** Whether the program that tells credentials fails. */
+  withholdCredentials(withheld: boolean): void {
+    if (withheld) writeFileSync(join(this.folder, 'withheld'), '');
+    else rmSync(join(this.folder, 'withheld'));
+  }
+
+  /** How often it failed so far. */
+  get credentialsWithheld(): number {
+    return read(join(this.folder, 'refusals'))?.length ?? 0;
+  }
+
+  /** As the clusters of many providers have one. What it tells is outdated, so that it is asked each time. */
+  private credentialProgram(): object {
+    const status = { token: 'a-token', expirationTimestamp: '2020-01-01T00:00:00Z' };
+    const credential = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status };
+    return {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: 'sh',
+      args: [
+        '-c',
+        `cd "$0" && if [ -e withheld ]; then printf x >> refusals; echo no credential >&2; exit 1; fi; echo '${JSON.stringify(credential)}'`,
+        this.folder,
+      ],
+    };
   }
 
   async close(): Promise<void> {
@@ -115,6 +143,11 @@ export class KubernetesApi {
   /** Every watch ends, as it does when a server restarts. */
   cutWatches(): void {
     for (const { reply } of this.watchers) reply.destroy();
+  }
+
+  /** Every watch ends in good order, as each does after some minutes. */
+  endWatches(): void {
+    for (const { reply } of this.watchers) reply.end();
   }
 
   /** Forgets old versions: whoever watches from one of them hears 410. */
@@ -145,15 +178,15 @@ export class KubernetesApi {
     const body: unknown = text === '' ? {} : JSON.parse(text);
     const at = this.faults.findIndex(({ method }) => method === undefined || method === request.method);
     const fault = at < 0 || address.searchParams.has('watch') ? undefined : this.faults.splice(at, 1)[0];
-    if (fault && !fault.afterwards) {
-      return send(reply, fault.status, status(fault.status, 'a fault of the test'), fault.headers);
-    }
+    const fail = ({ status: code, reason, headers }: Fault): void =>
+      send(reply, code, status(code, 'a fault of the test', reason), headers);
+    if (fault && !fault.afterwards) return fail(fault);
     try {
       this.route(request.method!, address, body, fault ? new ServerResponseSink(reply) : reply, reply);
-      if (fault) send(reply, fault.status, status(fault.status, 'a fault of the test'), fault.headers);
+      if (fault) fail(fault);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      send(reply, error.code, status(error.code, error.message));
+      send(reply, error.code, status(error.code, error.message, error.reason));
     }
   }
 
@@ -181,7 +214,7 @@ export class KubernetesApi {
   private create(namespace: string, plural: string, wanted: Thing): Thing {
     const [apiVersion, kind] = RESOURCES[plural]!;
     if (this.things.has(`${plural}/${wanted.metadata.name}`)) {
-      throw new ApiError(409, `${plural} "${wanted.metadata.name}" already exists`);
+      throw new ApiError(409, `${plural} "${wanted.metadata.name}" already exists`, 'AlreadyExists');
     }
     const thing = structuredClone(wanted);
     Object.assign(thing, { apiVersion, kind });
@@ -454,6 +487,7 @@ class ApiError extends Error {
   constructor(
     readonly code: number,
     message: string,
+    readonly reason?: string,
   ) {
     super(message);
   }
@@ -479,8 +513,8 @@ function send(reply: Reply, code: number, body: object, headers: Readonly<Record
   reply.end(JSON.stringify(body));
 }
 
-function status(code: number, message: string): object {
-  return { apiVersion: 'v1', kind: 'Status', status: 'Failure', code, message };
+function status(code: number, message: string, reason?: string): object {
+  return { apiVersion: 'v1', kind: 'Status', status: 'Failure', code, message, reason };
 }
 
 function discovery(api: string): object {
