@@ -17,7 +17,7 @@ const SYSTEM_TAG = 'parallelcluster:';
 const NOT_AVAILABLE = 'NOT_AVAILABLE';
 
 /** What became of the stack that a build would have. */
-export const STACK_STATUS = {
+const STACK_STATUS = {
   building: 'CREATE_IN_PROGRESS',
   complete: 'CREATE_COMPLETE',
   failed: 'CREATE_FAILED',

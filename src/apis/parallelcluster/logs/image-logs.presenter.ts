@@ -1,6 +1,17 @@
-import type { CustomImage, CustomImageLog } from '../../../modules/custom-images/index.js';
+import type { CustomImage, CustomImageLog, CustomImageState } from '../../../modules/custom-images/index.js';
 import type { LogLine, LogRange } from '../../../modules/jobs/index.js';
-import { logsArn, STACK_STATUS, stackArn } from '../images/images.presenter.js';
+import { logsArn, stackArn } from '../images/images.presenter.js';
+
+/** What became of the one resource of a stack. Clients know no resource that is rolled back: what is so is deleted. */
+const RESOURCE_STATUS = {
+  complete: 'CREATE_COMPLETE',
+  failed: 'CREATE_FAILED',
+  rolling_back: 'DELETE_IN_PROGRESS',
+  rolled_back: 'DELETE_COMPLETE',
+  rollback_failed: 'DELETE_FAILED',
+  deleting: 'DELETE_IN_PROGRESS',
+  delete_failed: 'DELETE_FAILED',
+} as const satisfies Record<Exclude<CustomImageState, 'building'>, string>;
 
 export function presentStream({ record, name, extent }: CustomImageLog) {
   return {
@@ -30,8 +41,9 @@ export function presentEvents(lines: readonly LogLine[], place: LogRange['place'
 /** The newest first. A build's stack is all that it has: its beginning, and what became of it. */
 export function presentStackEvents(record: CustomImage) {
   const began = presentStackEvent(record, 1, record.createdAt, 'CREATE_IN_PROGRESS', 'User Initiated');
-  if (record.state === 'building') return [began];
-  return [presentStackEvent(record, 2, record.updatedAt, STACK_STATUS[record.state], record.stateReason), began];
+  const { state, stateReason, updatedAt } = record;
+  if (state === 'building') return [began];
+  return [presentStackEvent(record, 2, updatedAt, RESOURCE_STATUS[state], stateReason), began];
 }
 
 function presentStackEvent(record: CustomImage, number: number, time: Date, status: string, reason: string | null) {
