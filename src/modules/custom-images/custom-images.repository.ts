@@ -5,7 +5,7 @@ import { Bindings, keysetAfter, keysetOrder } from '../../platform/database/keys
 import type { CustomImage } from './custom-image.entity.js';
 import type { CustomImageState } from './custom-image-state.js';
 import { CustomImageExistsError } from './custom-images.errors.js';
-import type { CustomImageFilter, ListedCustomImage } from './custom-images.types.js';
+import type { CustomImageFilter, ListedCustomImage, NameLength } from './custom-images.types.js';
 import type { PagePlace } from './page-tokens.js';
 
 const COLUMNS = `c.id, c.project_id AS "projectId", c.region, c.name, c.state, c.state_reason AS "stateReason",
@@ -40,6 +40,8 @@ export interface ListedPart {
   readonly region: string;
   readonly filter: CustomImageFilter;
   readonly withoutRolledBack: boolean;
+  /** Null: of any. */
+  readonly nameLength: NameLength | null;
 }
 
 export type NewCustomImage = Omit<
@@ -97,6 +99,10 @@ export class CustomImagesRepository {
       // Literally, so that the index on them is found.
       `c.state IN (${states.map((state) => `'${state}'`).join(', ')})`,
     ];
+    if (part.nameLength) {
+      const { minimum, maximum } = part.nameLength;
+      conditions.push(`length(c.name) BETWEEN ${bindings.add(minimum)} AND ${bindings.add(maximum)}`);
+    }
     if (after) conditions.push(keysetAfter(ORDER, [bindings.add(after.createdAt), bindings.add(after.name)]));
     const image =
       part.filter === 'available'

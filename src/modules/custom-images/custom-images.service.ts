@@ -45,9 +45,9 @@ export class CustomImagesService {
   async list(actor: Actor, query: CustomImageQuery): Promise<CustomImagePage> {
     const projectId = readableProject(actor, 'custom_images:list');
     const region = this.regions.resolve(query.region);
-    const { filter, withoutRolledBack = false, pageToken } = query;
-    const part: ListedPart = { projectId, region, filter, withoutRolledBack };
-    const list = `${projectId} ${region} ${filter} ${withoutRolledBack}`;
+    const { filter, withoutRolledBack = false, nameLength = null, pageToken } = query;
+    const part: ListedPart = { projectId, region, filter, withoutRolledBack, nameLength };
+    const list = JSON.stringify(part);
     const after = pageToken === undefined ? null : await this.tokens.read(list, pageToken);
     const { pageSize } = this.config.parallelCluster;
     const found = await this.customImages.list(part, pageSize + 1, after);

@@ -49,12 +49,20 @@ export const CUSTOM_IMAGE_FILTERS = ['available', 'pending', 'failed'] as const;
 /** Which custom images are listed. Those that are being deleted are in none. */
 export type CustomImageFilter = (typeof CUSTOM_IMAGE_FILTERS)[number];
 
+/** In characters; both ends are within. */
+export interface NameLength {
+  readonly minimum: number;
+  readonly maximum: number;
+}
+
 export interface CustomImageQuery {
   /** Absent: the default. */
   readonly region?: string;
   readonly filter: CustomImageFilter;
   /** Leaves out builds that were rolled back, which older clients do not know. */
   readonly withoutRolledBack?: boolean;
+  /** Leaves out names of other lengths, at which older clients give the whole page up. */
+  readonly nameLength?: NameLength;
   /** What the page before ended with. */
   readonly pageToken?: string;
 }

@@ -19,6 +19,7 @@ export {
   type CustomImageView,
   type ListedCustomImage,
   LONGEST_NAME,
+  type NameLength,
 } from './custom-images.types.js';
 export { OFFICIAL_SYSTEMS } from './official-os.js';
 export { Regions } from './regions.js';

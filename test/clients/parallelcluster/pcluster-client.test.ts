@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BuildFailedError } from '../../../src/modules/jobs/index.js';
 import { aborted, jobsApp } from '../../integration/jobs/jobs-app.js';
 import { eventually } from '../../support/eventually.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith, findPythonWith } from '../../support/programs.js';
-import { aParent, HOST, keyOf, SIGNING_BOOTSTRAP } from '../../contract/parallelcluster/wire.js';
+import { aParent, clients, HOST, keyOf, SIGNING_BOOTSTRAP } from '../../contract/parallelcluster/wire.js';
 import { program } from '../glance/programs.js';
 
 const PATIENCE_MS = 300_000;
@@ -75,6 +76,15 @@ tell('head', lambda: logs.get_image_log_events('genomics-node', name, start_from
 tell('more', lambda: logs.get_image_log_events('genomics-node', name, next_token=out['head']['next_token']))
 tell('none', lambda: logs.get_image_log_events('genomics-node', 'other/1'))
 tell('events', lambda: logs.get_image_stack_events('genomics-node', region='us-east-1'))
+print(json.dumps(out, default=str))
+`;
+
+const ROLLED_BACK = `${PROLOGUE}
+from pcluster_client.api import image_logs_api
+from pcluster_client.model.image_status_filtering_option import ImageStatusFilteringOption
+logs = image_logs_api.ImageLogsApi(api.api_client)
+tell('events', lambda: logs.get_image_stack_events('rolled-node'))
+tell('failed', lambda: api.list_images(ImageStatusFilteringOption('FAILED')))
 print(json.dumps(out, default=str))
 `;
 
@@ -204,8 +214,43 @@ describeWith(missing, 'pcluster_client', () => {
   );
 
   it(
-    'of the preview does the same at its own base',
+    'of a release reads the events of a build that was rolled back',
     async () => {
+      const { alice } = clients(kiln);
+      const wanted = { imageId: 'rolled-node', imageConfiguration: configuration };
+      expect((await alice.build(wanted, '?rollbackOnFailure=true')).status).toBe(202);
+      const worker = await jobsApp(kiln.databaseUrl, kiln.dataDir, {
+        working: true,
+        script: () => Promise.reject(new BuildFailedError('build.script_failed', 'Script 1 ended with 3')),
+      });
+      try {
+        await eventually(async () => {
+          const { body } = await alice.get('/custom/rolled-node');
+          return body.cloudformationStackStatus === 'ROLLBACK_COMPLETE';
+        });
+
+        const out = await tell(ROLLED_BACK, FOLDERS.released, '');
+
+        expect(out.events.events).toMatchObject([
+          { resource_status: 'DELETE_COMPLETE', resource_status_reason: 'Script 1 ended with 3' },
+          { resource_status: 'CREATE_IN_PROGRESS' },
+        ]);
+        expect(out.failed.images).toContainEqual(
+          expect.objectContaining({ image_id: 'rolled-node', cloudformation_stack_status: 'ROLLBACK_COMPLETE' }),
+        );
+      } finally {
+        await worker.app.close();
+      }
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'of the preview does the same at its own base, whatever the names of others',
+    async () => {
+      const short = { imageId: 'abcd', imageConfiguration: configuration };
+      expect((await clients(kiln).alice.build(short)).status).toBe(202);
+
       const out = await tell(PREVIEW, FOLDERS.preview, '/preview');
 
       const image = expect.objectContaining({ image_id: 'preview-node', image_build_status: 'BUILD_IN_PROGRESS' });

@@ -18,7 +18,7 @@ beforeAll(async () => {
   kiln = await startKiln({
     env: {
       KILN_ROLE: 'api',
-      KILN_PARALLELCLUSTER_REGIONS: 'us-east-1,eu-north-1',
+      KILN_PARALLELCLUSTER_REGIONS: 'us-east-1,eu-north-1,ap-south-1',
       KILN_PARALLELCLUSTER_PAGE_SIZE: '2',
     },
     bootstrap: SIGNING_BOOTSTRAP,
@@ -387,6 +387,21 @@ describe('the preview', () => {
     ).toEqual({
       message: 'Request would have succeeded, but DryRun flag is set.',
     });
+  });
+
+  it('lists only what its clients can read', async () => {
+    const [short, shortest, longest, long] = ['abcd', 'abcde', 'a'.repeat(60), 'a'.repeat(61)];
+    for (const name of [shortest, short, long, longest]) {
+      expect((await build(alice, name, undefined, '?region=ap-south-1')).status).toBe(202);
+    }
+    const page = '/custom?region=ap-south-1&imageStatus=PENDING';
+    const namesOf = (images: { imageId: string }[]) => images.map(({ imageId }) => imageId);
+
+    const { body } = await alice.preview.get(page);
+
+    expect(namesOf(body.items)).toEqual([longest, shortest]);
+    expect(body.nextToken).toBeUndefined();
+    expect(namesOf((await alice.get(page)).body.images)).toEqual([longest, long]);
   });
 
   it('is understood at the released base as well', async () => {

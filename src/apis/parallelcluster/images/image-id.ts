@@ -1,4 +1,4 @@
-import { CustomImageNameTooLongError, LONGEST_NAME } from '../../../modules/custom-images/index.js';
+import { CustomImageNameTooLongError, LONGEST_NAME, type NameLength } from '../../../modules/custom-images/index.js';
 import type { Dialect } from '../dialect.js';
 import { BadInputError } from '../parallelcluster.errors.js';
 import { quoted } from '../query.js';
@@ -6,7 +6,7 @@ import { quoted } from '../query.js';
 const PATTERN = '^[a-zA-Z][a-zA-Z0-9-]+$';
 const FORM = new RegExp(PATTERN);
 /** The released document leaves the length to the configuration's model. */
-const PREVIEW_LENGTH = { minimum: 5, maximum: 60 };
+export const PREVIEW_LENGTH: NameLength = { minimum: 5, maximum: 60 };
 
 /**
  * Checks the name that a client gives to an image.

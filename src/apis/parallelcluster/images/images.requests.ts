@@ -10,7 +10,7 @@ import { UnsupportedMediaTypeError } from '../../shared/requests/request-errors.
 import { type Dialect, dialectOf } from '../dialect.js';
 import { BadInputError } from '../parallelcluster.errors.js';
 import { Query, quoted } from '../query.js';
-import { checkImageId } from './image-id.js';
+import { checkImageId, PREVIEW_LENGTH } from './image-id.js';
 
 /** Of members that anybody means; JSON can be read much deeper than it can be written. */
 const DEEPEST = 32;
@@ -34,7 +34,7 @@ export function toListQuery({ url }: Pick<FastifyRequest, 'url'>, dialect: Diale
     region: query.text('region'),
     filter: FILTERS[status],
     pageToken: query.text('nextToken'),
-    withoutRolledBack: dialect === 'preview',
+    ...(dialect === 'preview' ? { withoutRolledBack: true, nameLength: PREVIEW_LENGTH } : {}),
   };
 }
 
