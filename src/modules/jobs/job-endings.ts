@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { toStorable } from '../../platform/database/storable-text.js';
 import { Outbox } from '../../platform/events/outbox.js';
 import { Log } from '../../platform/logging/log.js';
 import { ArtifactsService } from '../artifacts/index.js';
 import { Ledger } from '../tenancy/index.js';
 import type { Job, JobInput } from './job.entity.js';
 import { type FinalStatus, hasEnded, type JobType, mayBecome } from './job-state.js';
+import { JobLogsRepository } from './job-logs.repository.js';
 import { JobEndedError } from './jobs.errors.js';
 import { JobsRepository } from './jobs.repository.js';
 import type { JobCause } from './jobs.types.js';
@@ -33,6 +35,7 @@ export class JobEndings {
 
   constructor(
     private readonly jobs: JobsRepository,
+    private readonly logs: JobLogsRepository,
     private readonly ledger: Ledger,
     private readonly artifacts: ArtifactsService,
     private readonly outbox: Outbox,
@@ -54,15 +57,17 @@ export class JobEndings {
 
   /**
    * Ends a job that the open transaction has locked. An execution of it that still runs cannot write any more, and stops
-   * as soon as it notices.
+   * as soon as it notices. Why it did not succeed is the last line of its log.
    *
    * @throws JobEndedError it has ended before
    */
-  async end(job: Job, ending: Ending, actorId: string | null): Promise<void> {
-    if (!mayBecome(job.status, ending.status)) throw new JobEndedError(job.id, job.status);
+  async end(job: Job, given: Ending, actorId: string | null): Promise<void> {
+    if (!mayBecome(job.status, given.status)) throw new JobEndedError(job.id, job.status);
+    const ending = { ...given, cause: storableCause(given.cause) };
     await this.hooks.get(job.jobType)?.(job, ending);
     await this.faceHooks.get(job.face)?.(job, ending);
     await this.jobs.end(job.id, ending.status, ending);
+    if (ending.cause && !ending.deleted) await this.logs.addLast(job.id, `kiln: ${ending.cause.message}`);
     await this.ledger.release(job.projectId, job.status === 'queued' ? 'queued_jobs' : 'running_jobs', 1);
     if (job.recipeFileId !== null) await this.letGo(job.recipeFileId);
     // What an image refers to by now stays.
@@ -98,6 +103,11 @@ export class JobEndings {
       { dispatch: kind !== 'job.deleted' },
     );
   }
+}
+
+/** What foreign programs say becomes part of causes, and may be anything. */
+function storableCause(cause: JobCause | null): JobCause | null {
+  return cause && { ...cause, message: toStorable(cause.message) };
 }
 
 const DELETED: JobCause = { code: 'user.cancelled', message: 'The job was deleted.' };

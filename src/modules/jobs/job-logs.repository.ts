@@ -120,6 +120,16 @@ export class JobLogsRepository {
     if (added === 0) throw new LeaseLostError(jobId);
   }
 
+  /** Adds what is said in the end. The job must be locked, so that no execution adds anything meanwhile. */
+  async addLast(jobId: string, text: string): Promise<void> {
+    await this.database.run(
+      `INSERT INTO job_log_chunks (job_id, first_line, line_count, text)
+       VALUES ($1, coalesce(
+         (SELECT first_line + line_count FROM job_log_chunks WHERE job_id = $1 ORDER BY first_line DESC LIMIT 1), 1), $2, $3)`,
+      [jobId, text.split('\n').length, `${text}\n`],
+    );
+  }
+
   /** Removes the whole log of a job. */
   async remove(jobId: string): Promise<void> {
     await this.database.run('DELETE FROM job_log_chunks WHERE job_id = $1', [jobId]);

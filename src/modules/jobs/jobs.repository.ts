@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { isUuid } from '../../common/ids.js';
 import { Database } from '../../platform/database/database.js';
+import { toStorable, toStorableJson } from '../../platform/database/storable-text.js';
 import type { Bindings } from '../../platform/database/keyset.js';
 import { type Conditions, KeysetReader, timeConditions } from '../../platform/database/keyset-reader.js';
 import type { Ending } from './job-endings.js';
@@ -191,8 +192,8 @@ export class JobsRepository {
         cause?.message ?? null,
         resultantImageId ?? null,
         deleted ?? false,
-        asJson(result),
-        message ?? null,
+        result === undefined ? null : toStorableJson(result),
+        message === undefined ? null : toStorable(message),
       ],
       'jobs-end',
     );

@@ -7,9 +7,12 @@ export function isStorable(text: string): boolean {
   return !UNSTORABLE.test(text);
 }
 
-/** A value as text for a `jsonb`; in the place of what that refuses stands what UTF-8 has for it. */
+/** The text as PostgreSQL can hold it: in the place of what it refuses stands what UTF-8 has for it. */
+export function toStorable(text: string): string {
+  return text.replace(ALL_UNSTORABLE, '\ufffd');
+}
+
+/** A value as text for a `jsonb`, as `toStorable`. */
 export function toStorableJson(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) =>
-    typeof each === 'string' ? each.replace(ALL_UNSTORABLE, '\ufffd') : each,
-  );
+  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'string' ? toStorable(each) : each));
 }

@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { BuildFailedError } from '../../../src/modules/jobs/index.js';
+import { JobEndings } from '../../../src/modules/jobs/job-endings.js';
 import { type Actor, LimitExceededError } from '../../../src/modules/tenancy/index.js';
 import { eventually } from '../../support/eventually.js';
 import { abandon, aborted, aResult, atOnce, FACE, held, type JobsApp, JobsWorld, sha256 } from './jobs-app.js';
@@ -172,6 +174,77 @@ describe('running a job', () => {
     expect(await app.jobs.get(actor, FACE, job.id)).toMatchObject({ status: 'failed', causeCode: 'executor.lost' });
     expect(app.builder.builds).toHaveLength(0);
     expect(await usage(app, actor)).toMatchObject({ queued: 0, running: 0 });
+    expect(await logText(app, actor, job.id)).toMatch(/^kiln: The job was started 3 times, .*\n$/);
+  });
+
+  it('ends with the last words of a foreign program, whatever characters they have', async () => {
+    const app = await world.worker({
+      script: async ({ report }) => {
+        report.log('out\0put\n');
+        throw new BuildFailedError('build.script_failed', 'Script 1 ended with status 3: last\0 \ud83d words');
+      },
+    });
+    const actor = await world.member(app);
+    const job = await world.job(app, actor);
+
+    await app.runner.run(job.id);
+
+    const causeMessage = 'Script 1 ended with status 3: last\ufffd \ufffd words';
+    expect(await app.jobs.get(actor, FACE, job.id)).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      causeCode: 'build.script_failed',
+      causeMessage,
+    });
+    expect(await logText(app, actor, job.id)).toBe(`out\ufffdput\nkiln: ${causeMessage}\n`);
+  });
+
+  it('ends at the first attempt also where it cannot end with its cause', async () => {
+    const app = await world.worker({
+      script: () => Promise.reject(new BuildFailedError('build.script_failed', 'Script 1 ended with status 3')),
+    });
+    app.app.get(JobEndings, { strict: false }).onEndOf(FACE, async (_job, { cause }) => {
+      if (cause?.code === 'build.script_failed') throw new TypeError('nobody foresaw this');
+    });
+    const actor = await world.member(app);
+    const job = await world.job(app, actor);
+
+    await app.runner.run(job.id);
+
+    expect(await app.jobs.get(actor, FACE, job.id)).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      causeCode: 'build.failed',
+      causeMessage: expect.stringContaining('unexpectedly'),
+    });
+    expect(await usage(app, actor)).toMatchObject({ queued: 0, running: 0 });
+  });
+
+  it.each<[string, string, (app: JobsApp, actor: Actor, id: string) => Promise<unknown>]>([
+    ['is cancelled', 'The job was cancelled.', ({ jobs }, actor, id) => jobs.cancel(actor, FACE, id)],
+    [
+      'is reported as failed',
+      'Whoever ran the job reported that it failed.',
+      ({ jobs }, actor, id) => jobs.report(actor, FACE, id, { ended: 'failed' }),
+    ],
+  ])('says why in the last line of the log of a job that %s', async (_how, why, end) => {
+    const worker = await world.worker({
+      script: ({ report, signal }) => {
+        report.log('building\n');
+        return aborted(signal);
+      },
+    });
+    const actor = await world.member(worker);
+    const [job, waiting] = [await world.job(worker, actor), await world.job(worker, actor)];
+    const run = worker.runner.run(job.id);
+    await eventually(async () => (await logText(worker, actor, job.id)) === 'building\n');
+
+    await end(worker, actor, job.id);
+    await end(worker, actor, waiting.id);
+    await run;
+
+    expect(await logText(worker, actor, job.id)).toBe(`building\nkiln: ${why}\n`);
+    expect(await logText(worker, actor, waiting.id)).toBe(`kiln: ${why}\n`);
   });
 
   it('runs once when many are given it at the same time', async () => {

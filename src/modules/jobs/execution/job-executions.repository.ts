@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/database/database.js';
+import { toStorable, toStorableJson } from '../../../platform/database/storable-text.js';
 import type { ShellState } from '../builder.js';
 import type { Job } from '../job.entity.js';
 import type { ActivePhase, JobType } from '../job-state.js';
@@ -97,7 +98,7 @@ export class JobExecutionsRepository {
     return this.write(
       execution,
       `shell = '{"status": "establishing"}'::jsonb || coalesce(shell, '{}') || $3::jsonb, updated_at = now()`,
-      [JSON.stringify(shell)],
+      [toStorableJson(shell)],
       'jobs-shell',
     );
   }
@@ -107,7 +108,7 @@ export class JobExecutionsRepository {
     return this.write(
       execution,
       'percent = $3, message = coalesce($4, message), updated_at = now()',
-      [percent, message],
+      [percent, message && toStorable(message)],
       'jobs-progress',
     );
   }

@@ -1,4 +1,5 @@
 import { UnavailableError } from '../../../common/errors.js';
+import { toStorable } from '../../../platform/database/storable-text.js';
 import { JobLogsRepository } from '../job-logs.repository.js';
 import type { Execution } from './job-executions.repository.js';
 
@@ -59,7 +60,7 @@ export class JobLogWriter {
   note(sentence: string): void {
     this.partial += this.partial === '' ? '' : '\n';
     this.takeLines(false);
-    this.waiting += `${storable(`kiln: ${sentence}`)}\n`;
+    this.waiting += `${toStorable(`kiln: ${sentence}`)}\n`;
     this.flushSoon(0);
   }
 
@@ -88,7 +89,7 @@ export class JobLogWriter {
   private takeLine(line: string): void {
     if (this.full) return;
     for (let start = 0; start === 0 || start < line.length; start += LINE_CHARACTERS) {
-      const text = `${storable(line.slice(start, start + LINE_CHARACTERS))}\n`;
+      const text = `${toStorable(line.slice(start, start + LINE_CHARACTERS))}\n`;
       this.bytesLeft -= Buffer.byteLength(text);
       if (this.bytesLeft < 0) {
         this.full = true;
@@ -144,9 +145,4 @@ function countLines(text: string): number {
   let count = 0;
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) count += 1;
   return count;
-}
-
-/** PostgreSQL's text holds neither NUL nor half of a character. */
-function storable(text: string): string {
-  return Buffer.from(text.replaceAll('\0', '\ufffd'), 'utf8').toString('utf8');
 }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
+import { UnavailableError } from '../../../common/errors.js';
 import { Config } from '../../../config/config.js';
 import { UnitOfWork } from '../../../platform/database/unit-of-work.js';
 import { Outbox } from '../../../platform/events/outbox.js';
@@ -188,7 +189,7 @@ export class JobRunner implements BeforeApplicationShutdown {
 
   private async begin(run: JobRun): Promise<void> {
     const { job, abort } = run;
-    if (job.attempt > 1) run.note(`attempt ${job.attempt} of ${MOST_ATTEMPTS}: the worker before this one went away`);
+    if (job.attempt > 1) run.note(`attempt ${job.attempt} of ${MOST_ATTEMPTS}: an earlier execution did not finish`);
     if (this.stopping) abort.abort(new WorkerStoppingError('the worker stops'));
     abort.signal.throwIfAborted();
     await this.discardEarlier(run);
@@ -226,8 +227,18 @@ export class JobRunner implements BeforeApplicationShutdown {
   private async fail({ job, execution, writer }: JobRun, work: JobWork, reason: unknown): Promise<void> {
     const cause = causeOf(work, reason);
     if (cause.unexpected) this.log.error('a job failed unexpectedly', { error: reason, job_id: job.id });
-    writer.note(cause.message);
     await writer.close();
+    try {
+      await this.endFailed(execution, cause);
+    } catch (error) {
+      if (error instanceof UnavailableError || error instanceof LeaseLostError) throw error;
+      // Whoever took it next would fail to end it in the same way, and it would end as if its workers had died.
+      this.log.error('a job could not end with its cause', { error, job_id: job.id });
+      await this.endFailed(execution, work.unexpected);
+    }
+  }
+
+  private async endFailed(execution: Execution, cause: JobCause): Promise<void> {
     await this.uow.run(async () => {
       const held = await this.executions.lockHeld(execution);
       await this.endings.end(held, { status: 'failed', cause }, null);
