@@ -23,6 +23,18 @@ let names = 0;
 const aName = (): string => `thing-${(names += 1)}`;
 const row = { created_at: expect.stringMatching(TIME), updated_at: expect.stringMatching(TIME) };
 
+/** What binds an image of a compute resource that takes any. */
+const anImage = (more: object = {}) => ({
+  image: {
+    name: aName(),
+    username: 'root',
+    uuid: UNKNOWN_UUID,
+    operatingsystem_id: ids.debian,
+    architecture_id: ids.x86,
+    ...more,
+  },
+});
+
 /** Every kind of resource, with whoever may change it. */
 const KINDS = [
   {
@@ -198,13 +210,45 @@ describe('a compute resource', () => {
     expect((await alice.get(`/api/compute_resources?location_id=${location.id}`)).body.results).toHaveLength(1);
   });
 
-  it('keeps neither secrets in its address, nor locations that are none', async () => {
+  it.each([
+    'qemu+tcp://root:s3cret@hv.example/system',
+    '  https://root:s3cret@hv.example/x',
+    'https://token@hv.example/x',
+    'HTTP:\\\\token@hv.example',
+    'https:/token@hv.example',
+    'ht\ntps://token@hv.example',
+    'root:s3cret@hv.example/x',
+    'qemu+tcp://root%3As3cret@hv.example/system',
+  ])('keeps no secret in the address %j', async (url) => {
+    const { id } = await alice.create('/api/compute_resources', { name: aName(), provider: 'Libvirt' });
+
+    const made = await alice.post('/api/compute_resources', { name: aName(), provider: 'Libvirt', url });
+    const changed = await alice.put(`/api/compute_resources/${id}`, { url });
+
+    for (const { status, body } of [made, changed]) {
+      expect([status, body.error?.errors]).toEqual([422, { url: ['must not contain credentials'] }]);
+    }
+  });
+
+  it.each([
+    ['qemu+ssh://root@hv.example/system', 'qemu+ssh://root@hv.example/system'],
+    ['root@hv.example', 'root@hv.example'],
+    ['https://hv.example:8443/a@b:c?d=e@f', 'https://hv.example:8443/a@b:c?d=e@f'],
+    ['hv.example:16509/system', 'hv.example:16509/system'],
+    [' qemu:///system\n', 'qemu:///system'],
+    ['  ', null],
+  ])('has the address %j', async (url, shown) => {
+    const { id } = await alice.create('/api/compute_resources', { name: aName(), provider: 'Libvirt', url });
+
+    expect((await alice.get(`/api/compute_resources/${id}`)).body.url).toBe(shown);
+    expect((await alice.put(`/api/compute_resources/${id}`, { url: null })).body.url).toBe(null);
+    expect((await alice.put(`/api/compute_resources/${id}`, { url })).body.url).toBe(shown);
+  });
+
+  it('is in no location that is none', async () => {
     const post = (more: object) =>
       alice.post('/api/compute_resources', { compute_resource: { name: aName(), provider: 'Libvirt', ...more } });
 
-    expect((await post({ url: 'qemu+tcp://root:s3cret@hv.example/system' })).body.error.errors).toEqual({
-      url: ['must not contain credentials'],
-    });
     expect((await post({ location_ids: [999999] })).body.error).toMatchObject({
       id: null,
       errors: { location_ids: ['does not exist'] },
@@ -215,16 +259,10 @@ describe('a compute resource', () => {
     const { id } = await alice.create('/api/compute_resources', {
       compute_resource: { name: aName(), provider: 'EC2' },
     });
-    const image = await alice.create(`/api/compute_resources/${id}/images`, {
-      image: {
-        name: 'ami',
-        username: 'ec2-user',
-        uuid: 'ami-1',
-        operatingsystem_id: ids.rocky,
-        architecture_id: ids.x86,
-        iam_role: 'web',
-      },
-    });
+    const image = await alice.create(
+      `/api/compute_resources/${id}/images`,
+      anImage({ name: 'ami', uuid: 'ami-1', operatingsystem_id: ids.rocky, iam_role: 'web' }),
+    );
 
     expect(image).toMatchObject({ uuid: 'ami-1', iam_role: 'web' });
     const refused = await alice.delete(`/api/compute_resources/${id}`);
@@ -405,15 +443,7 @@ describe('a location', () => {
     const { id } = await alice.create(`/api/compute_resources?location_id=${location.id}`, {
       compute_resource: { name: aName(), provider: 'Libvirt' },
     });
-    const { id: imageId } = await alice.create(`/api/compute_resources/${id}/images`, {
-      image: {
-        name: 'only',
-        username: 'root',
-        uuid: UNKNOWN_UUID,
-        operatingsystem_id: ids.debian,
-        architecture_id: ids.x86,
-      },
-    });
+    const { id: imageId } = await alice.create(`/api/compute_resources/${id}/images`, anImage({ name: 'only' }));
 
     expect((await root.delete(`/api/locations/${location.id}`)).body.error.errors).toEqual({
       base: ['is used by only'],

@@ -68,7 +68,7 @@ export class ForemanComputeResourcesController {
       name: resource.required('name'),
       provider: resource.required('provider'),
       description: resource.text('description') ?? null,
-      url: resource.text('url') || null,
+      url: resource.text('url') ?? null,
       ...given({ locationIds: resource.ids('location_ids') }),
     };
     return this.presentDetail(await this.resources.create(actor, within, wanted), request);
@@ -82,12 +82,12 @@ export class ForemanComputeResourcesController {
     @Req() request: FastifyRequest,
   ) {
     const resource = new Attributes(body, 'compute_resource');
-    const [name, provider, url] = ['name', 'provider', 'url'].map((each) => resource.text(each));
+    const [name, provider] = ['name', 'provider'].map((each) => resource.text(each));
     const change = given({
       name: name === null ? '' : name,
       provider: provider === null ? '' : provider,
       description: resource.text('description'),
-      url: url === '' ? null : url,
+      url: resource.text('url'),
       locationIds: resource.ids('location_ids'),
     });
     return this.presentDetail(await this.resources.update(actor, within, readRowKey(id), change), request);

@@ -84,8 +84,9 @@ export class ComputeResourcesService {
   }
 
   /** @throws NotPermittedError, RecordInvalidError */
-  create(actor: Actor, within: Within, wanted: CreateComputeResource): Promise<ComputeResourceDetail> {
+  create(actor: Actor, within: Within, asked: CreateComputeResource): Promise<ComputeResourceDetail> {
     mayChange(actor, 'create_compute_resources');
+    const wanted = trimmed(asked);
     check(null, wanted);
     return this.storing(null, async () => {
       const id = await this.resources.insert(actor.projectId!, wanted);
@@ -111,7 +112,7 @@ export class ComputeResourcesService {
     return this.storing(id, async () => {
       const found = await this.resources.findForUpdate(actor.projectId!, id);
       if (!found) throw new RowNotFoundError('compute_resource', key.name);
-      const wanted = { ...found, ...change };
+      const wanted = { ...found, ...trimmed(change) };
       check(id, wanted);
       if (wanted.provider !== found.provider) await this.mayChangeProvider(found);
       await this.resources.update(id, wanted);
@@ -192,7 +193,19 @@ function check(id: number | null, wanted: Omit<CreateComputeResource, 'locationI
   faults.check('compute_resource', id);
 }
 
-/** Addresses are shown to every member. */
+/**
+ * Whether an address has a secret before its host, which every member would see. Of the web that is anything in front of an
+ * `@`, where tokens stand as well; elsewhere a user alone is none, as in `qemu+ssh://root@host/system`.
+ */
 function bringsCredentials(url: string): boolean {
-  return /^[a-z][\w+.-]*:\/\/[^/?#]*:[^/?#]*@/i.test(url);
+  // Clients forgive blanks, and slashes that are missing or lean the other way.
+  const plain = url.replace(/[\s\p{Cc}]/gu, '');
+  const [, scheme = '', authority = ''] = /^(?:([a-z][\w+.-]*):[\\/]+)?([^\\/?#]*)/i.exec(plain)!;
+  const user = authority.slice(0, Math.max(authority.lastIndexOf('@'), 0));
+  return /^https?$/i.test(scheme) ? authority.includes('@') : /:|%3a/i.test(user);
+}
+
+/** Blanks around it are no part of an address; what is blank is none. */
+function trimmed<T extends { readonly url?: string | null }>(values: T): T {
+  return values.url === undefined ? values : { ...values, url: values.url?.trim() || null };
 }
