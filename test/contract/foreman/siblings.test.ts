@@ -452,4 +452,43 @@ describe('a location', () => {
     expect((await root.delete(`/api/locations/${location.id}`)).status).toBe(200);
     expect((await alice.get(`/api/compute_resources/${id}`)).body.locations).toEqual([]);
   });
+
+  it('is not removed together with the only other one that has an image', async () => {
+    for (let round = 0; round < 4; round += 1) {
+      const [first, second] = [
+        await root.create('/api/locations', { name: aName() }),
+        await root.create('/api/locations', { name: aName() }),
+      ];
+      const { id } = await alice.create('/api/compute_resources', {
+        compute_resource: { name: aName(), provider: 'Libvirt', location_ids: [first.id, second.id] },
+      });
+      await alice.create(`/api/compute_resources/${id}/images`, anImage());
+
+      const answers = await Promise.all([first, second].map((each) => root.delete(`/api/locations/${each.id}`)));
+
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 422]);
+      expect((await alice.get(`/api/compute_resources/${id}`)).body.locations).toHaveLength(1);
+    }
+  });
+
+  it('waits for whoever adds an image to it, and stays', async () => {
+    const location = await root.create('/api/locations', { name: aName() });
+    const { id } = await alice.create(`/api/compute_resources?location_id=${location.id}`, {
+      compute_resource: { name: aName(), provider: 'Libvirt' },
+    });
+
+    const { status, body } = await answeredAfter(
+      kiln,
+      [
+        `INSERT INTO provisioning_images (project_id, compute_resource_id, operating_system_id, architecture_id, name, username, uuid)
+         SELECT project_id, id, $2, $3, 'late', 'root', 'x' FROM compute_resources WHERE id = $1`,
+        id,
+        ids.debian,
+        ids.x86,
+      ],
+      () => root.delete(`/api/locations/${location.id}`),
+    );
+
+    expect([status, body.error?.errors]).toEqual([422, { base: ['is used by late'] }]);
+  });
 });

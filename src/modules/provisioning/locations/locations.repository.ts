@@ -63,8 +63,17 @@ export class LocationsRepository {
   }
 
   /** Compute resources leave it. */
-  async remove(id: number): Promise<boolean> {
-    return (await this.database.run('DELETE FROM locations WHERE id = $1', [id])) > 0;
+  async remove(id: number): Promise<void> {
+    await this.database.run('DELETE FROM locations WHERE id = $1', [id]);
+  }
+
+  /** Until the transaction ends, what stands in it gets no images and changes no locations. */
+  async lockComputeResources(id: number): Promise<void> {
+    await this.database.run(
+      `SELECT FROM compute_resources WHERE id IN (SELECT compute_resource_id FROM compute_resource_locations WHERE location_id = $1)
+       ORDER BY id FOR UPDATE`,
+      [id],
+    );
   }
 
   /** Names of a few images that are in no other location. */

@@ -68,10 +68,14 @@ export class LocationsService {
   remove(actor: Actor, key: RowKey): Promise<Location> {
     return this.uow.run(async () => {
       mayAdminister(actor, 'destroy_locations');
-      const found = await this.get(actor, key);
-      const names = await this.locations.soleImages(found.id);
-      if (names.length > 0) throw refusal('location', found.id, 'base', { reason: 'in_use', names });
-      if (!(await this.locations.remove(found.id))) throw new RowNotFoundError('location', key.name);
+      const { id } = await this.get(actor, key);
+      const found = await this.locations.findForUpdate(id);
+      if (!found) throw new RowNotFoundError('location', key.name);
+      // Whoever removes another location now, or adds an image, is seen here or sees this one gone.
+      await this.locations.lockComputeResources(id);
+      const names = await this.locations.soleImages(id);
+      if (names.length > 0) throw refusal('location', id, 'base', { reason: 'in_use', names });
+      await this.locations.remove(id);
       await this.changes.record(actor, 'location', 'deleted', found);
       return found;
     });
