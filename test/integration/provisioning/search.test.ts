@@ -174,7 +174,7 @@ const leaf: fc.Arbitrary<Condition<Field>> = fc.oneof(
   fc.record({
     kind: fc.constant('in' as const),
     field: textField,
-    values: fc.array(word, { minLength: 1, maxLength: 4 }),
+    values: fc.array(word, { maxLength: 4 }),
     negated: fc.boolean(),
   }),
   fc.record({

@@ -56,6 +56,7 @@ describe('readSearch', () => {
     expect(read('name ^ (" a ", b)')).toEqual({ kind: 'in', field: 'name', values: ['a', 'b'], negated: false });
     expect(read('name = " a "')).toEqual({ kind: 'compare', field: 'name', operator: '=', value: ' a ' });
     expect(read('id !^ 1,2')).toEqual({ kind: 'in', field: 'id', values: [1n, 2n], negated: true });
+    expect(read('id ^ "1, 4"')).toEqual({ kind: 'in', field: 'id', values: [1n, 4n], negated: false });
   });
 
   it.each([

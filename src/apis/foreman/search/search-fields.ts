@@ -91,7 +91,7 @@ class SearchReader<Field extends string> {
   private value(field: Field, operator: Operator, text: string): SearchValue {
     switch (this.fields[field].type) {
       case 'text':
-        return text.trim() === text || (operator !== '^' && operator !== '!^') ? text : text.trim();
+        return text;
       case 'integer':
         if (!/^\s*[+-]?\d+\s*$/.test(text)) {
           throw new SearchNotSupportedError(`Value '${text.slice(0, 255)}' of field '${field}' is not an integer`);

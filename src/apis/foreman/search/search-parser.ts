@@ -100,7 +100,7 @@ class SearchParser {
 
   private compared(field: string | null, operator: Operator): SearchTree {
     if (operator === '^' || operator === '!^') {
-      return { kind: 'in', field, values: this.list(), negated: operator === '!^' };
+      return { kind: 'in', field, values: this.list().flatMap(itemsOf), negated: operator === '!^' };
     }
     return { kind: 'compare', field, operator, value: this.word() };
   }
@@ -164,6 +164,14 @@ class SearchParser {
     const found = token === undefined ? 'nothing' : typeof token === 'string' ? token : nameOf(token);
     return new SearchNotSupportedError(`${what} expected but found ${found}`);
   }
+}
+
+/** A comma separates inside of quotes as well, and an item that is blank is none. */
+function itemsOf(value: string): string[] {
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 function isSign(token: Token | undefined, sign: Sign['sign']): boolean {

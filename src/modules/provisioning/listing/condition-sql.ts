@@ -43,7 +43,7 @@ export function conditionSql<Field extends string>(
     case 'in': {
       const field = fields[condition.field];
       const values = condition.values.map((value) => bind(value, field, bindings)).join(', ');
-      if (values === '') return condition.negated ? `${field.sql} IS NOT NULL` : 'false';
+      if (values === '') return condition.negated ? within(field, `${field.sql} IS NOT NULL`) : 'false';
       return within(field, `${field.sql} ${condition.negated ? 'NOT IN' : 'IN'} (${values})`);
     }
     case 'known': {
