@@ -57,13 +57,13 @@ export class Attributes {
     return value === undefined ? undefined : !FALSE_WORDS.has(value);
   }
 
-  /** What `<name>_id` or else `<name>_name` refers to. */
+  /** What `<name>_id` refers to, or else `<name>_name`; null: both say nothing. */
   reference(name: string): Reference | undefined {
     const id = this.text(`${name}_id`);
-    if (id !== undefined) return id === null || id.trim() === '' ? null : { id: readId(id.trim()) ?? 0 };
+    if (id && id.trim() !== '') return { id: readId(id.trim()) ?? 0 };
     const named = this.text(`${name}_name`);
-    if (named === undefined) return undefined;
-    return named === null || named === '' ? null : { name: named };
+    if (named) return { name: named };
+    return id === undefined && named === undefined ? undefined : null;
   }
 
   /** Numbers, of which each may be a text; undefined: not given, or no list. */

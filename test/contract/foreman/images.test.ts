@@ -85,6 +85,30 @@ describe('creating an image', () => {
     expect(body).toMatchObject({ operatingsystem_id: ids.debian, architecture_id: ids.arm, user_data: false });
   });
 
+  it.each([null, '', ' '])('takes a name where the number is %j', async (none) => {
+    const { name, uuid } = await valid();
+    const image = {
+      ...{ name, uuid, username: 'root' },
+      ...{ operatingsystem_id: none, operatingsystem_name: 'Debian 12' },
+      ...{ architecture_id: none, architecture_name: 'aarch64' },
+    };
+
+    const { body } = await alice.post(images, { image });
+    const changed = await alice.put(`${images}/${body.id}`, {
+      image: {
+        architecture_id: none,
+        architecture_name: 'x86_64',
+        compute_resource_id: none,
+        compute_resource_name: 'Kiln',
+      },
+    });
+    const refused = await alice.put(`${images}/${body.id}`, { image: { architecture_id: none } });
+
+    expect(body).toMatchObject({ operatingsystem_id: ids.debian, architecture_id: ids.arm });
+    expect(changed.body).toMatchObject({ architecture_id: ids.x86, compute_resource_id: ids.kiln });
+    expect(refused.body.error?.errors).toEqual({ architecture_id: ["can't be blank"] });
+  });
+
   it('says that a name is nothing’s', async () => {
     const { status, body } = await alice.post(images, {
       image: await valid({ architecture_id: undefined, architecture_name: 'vax' }),
