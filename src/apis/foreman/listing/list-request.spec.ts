@@ -32,7 +32,11 @@ describe('readListRequest', () => {
     ],
     [{ per_page: '4294967296' }, { limit: LARGEST_PAGE, offset: 0 }],
     [
-      { per_page: '4294967296', page: '4294967296' },
+      { per_page: '4294967296', page: '2' },
+      { limit: LARGEST_PAGE, offset: LARGEST_PAGE },
+    ],
+    [
+      { per_page: '4294967296', page: String(Number.MAX_SAFE_INTEGER) },
       { limit: LARGEST_PAGE, offset: Number.MAX_SAFE_INTEGER },
     ],
     [
@@ -74,6 +78,12 @@ describe('readListRequest', () => {
 });
 
 describe('presentPage', () => {
+  it('repeats how many were asked for, also where an answer holds fewer', () => {
+    const page = presentPage({ total: 3, subtotal: 3, rows: [] }, read({ per_page: '4294967296' }), (row) => row);
+
+    expect(page).toMatchObject({ per_page: 4_294_967_296 });
+  });
+
   it('repeats what was asked for, and counts', () => {
     const request = read({ search: '', order: 'name DESC', per_page: 'all' });
 

@@ -33,12 +33,12 @@ export function readListRequest<Field extends string>(
     values.get('per_page') === 'all' ? 'all' : (readCount('per_page', values.get('per_page')) ?? USUAL_PAGE);
   const search = values.get('search') ?? null;
   const [by = null, direction] = (values.get('order') ?? '').trim().split(/\s+/).filter(Boolean);
-  const size = perPage === 'all' ? LARGEST_PAGE : perPage;
+  const size = perPage === 'all' ? LARGEST_PAGE : Math.min(perPage, LARGEST_PAGE);
   return {
     query: {
       search: search === null ? null : readSearch(search, fields),
       order: by === null ? null : readOrder(by, direction, fields),
-      limit: Math.min(size, LARGEST_PAGE),
+      limit: size,
       offset: Math.min((page - 1) * size, Number.MAX_SAFE_INTEGER),
     },
     page,
