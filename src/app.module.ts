@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { APP_FILTER, APP_INTERCEPTOR } from '@nestjs/core';
 import { ArtifactsFaceModule } from './apis/artifacts/artifacts-face.module.js';
 import { BuilderFaceModule } from './apis/builder/builder-face.module.js';
 import { ForemanFaceModule } from './apis/foreman/foreman.module.js';
@@ -10,7 +10,7 @@ import { NovaFaceModule } from './apis/nova/nova.module.js';
 import { ParallelClusterFaceModule } from './apis/parallelcluster/parallelcluster.module.js';
 import { RootFaceModule } from './apis/root/root-face.module.js';
 import type { FaceRegistry } from './apis/shared/face-registry.js';
-import { RateLimitGuard } from './apis/shared/rates/rate-limit.guard.js';
+import { RateLimitInterceptor } from './apis/shared/rates/rate-limit.interceptor.js';
 import type { RouteTable } from './apis/shared/route-table.js';
 import { SharedApiModule } from './apis/shared/shared.module.js';
 import { WireExceptionFilter } from './apis/shared/wire-exception.filter.js';
@@ -96,7 +96,7 @@ export class AppModule {
           ? []
           : [
               { provide: APP_FILTER, useClass: WireExceptionFilter },
-              { provide: APP_GUARD, useClass: RateLimitGuard },
+              { provide: APP_INTERCEPTOR, useClass: RateLimitInterceptor },
             ],
     };
   }

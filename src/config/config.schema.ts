@@ -344,7 +344,7 @@ export const SETTINGS = {
   rateLimit: setting(
     'KILN_RATE_LIMIT',
     integer(1, 1_000_000),
-    'Requests a second that one credential may send, counted over all processes; unset: no limit.',
+    'Requests a second of one credential, and of one address without a good one, counted over all processes; unset: no limit.',
   ),
   secretKey: setting(
     'KILN_SECRET_KEY',

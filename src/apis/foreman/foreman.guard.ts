@@ -13,6 +13,7 @@ import type { Actor } from '../../modules/tenancy/index.js';
 import { callOf } from '../shared/requests/call.js';
 import { FaceRegistry } from '../shared/face-registry.js';
 import { parseParameters } from '../shared/requests/query-string.js';
+import { type Identified, RequestRate } from '../shared/rates/request-rate.js';
 import { CredentialRequiredError } from '../shared/requests/request-errors.js';
 import { readBody } from './body.js';
 import { credentialsOf } from './credentials.js';
@@ -31,10 +32,12 @@ export class ForemanGuard implements CanActivate {
     private readonly locations: LocationsService,
     private readonly resources: ComputeResourcesService,
     private readonly faces: FaceRegistry,
+    private readonly rate: RequestRate,
   ) {}
 
   /**
    * @throws UnauthenticatedError
+   * @throws RateLimitedError
    * @throws UnsupportedMediaTypeError, UnparsableBodyError
    * @throws ContextNotFoundError
    */
@@ -42,8 +45,7 @@ export class ForemanGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<ForemanRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const call = callOf(request, this.faces);
-    const token = await this.token(request, call);
-    const session = await this.identity.session(token, call);
+    const { session, token } = await this.rate.identify(request, () => this.find(request, call));
     request.actor = session.actor;
     const query: QueryValues = new Map(parseParameters(request.url));
     const body = readBody(request);
@@ -58,12 +60,18 @@ export class ForemanGuard implements CanActivate {
     return true;
   }
 
-  private token(request: ForemanRequest, call: Call): Promise<string> | string {
+  private async find(request: ForemanRequest, call: Call): Promise<Identified<{ session: Session; token: string }>> {
     const credentials = credentialsOf(request);
     if (credentials === null) throw new CredentialRequiredError();
-    if (credentials.kind === 'token') return credentials.token;
+    if (credentials.kind === 'token') {
+      const { token } = credentials;
+      return { caller: { session: await this.identity.session(token, call), token }, credential: token };
+    }
     const { login, secret } = credentials;
-    return this.signIns.token({ login, secret, address: request.ip }, call);
+    const token = await this.signIns.token({ login, secret, address: request.ip }, call);
+    const session = await this.identity.session(token, call);
+    // Each process has another token for it.
+    return { caller: { session, token }, credential: `${session.user.id}:${secret}` };
   }
 
   private async organization(session: Session, key: string | null): Promise<Organization | null> {

@@ -13,6 +13,7 @@ import { callOf } from '../shared/requests/call.js';
 import { tokenOf } from '../shared/callers/credentials.js';
 import type { AuthenticatedRequest } from '../shared/callers/current-actor.js';
 import { FaceRegistry } from '../shared/face-registry.js';
+import { RequestRate } from '../shared/rates/request-rate.js';
 import { CredentialRequiredError } from '../shared/requests/request-errors.js';
 
 interface SessionRequest extends AuthenticatedRequest {
@@ -25,13 +26,16 @@ export class IdentityGuard implements CanActivate {
   constructor(
     private readonly identity: IdentityService,
     private readonly faces: FaceRegistry,
+    private readonly rate: RequestRate,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<SessionRequest>();
-    const token = tokenOf(request);
-    if (token === null) throw new CredentialRequiredError();
-    request.session = await this.identity.session(token, callOf(request, this.faces));
+    request.session = await this.rate.identify(request, async () => {
+      const token = tokenOf(request);
+      if (token === null) throw new CredentialRequiredError();
+      return { caller: await this.identity.session(token, callOf(request, this.faces)), credential: token };
+    });
     request.actor = request.session.actor;
     return true;
   }

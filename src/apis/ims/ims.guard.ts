@@ -7,6 +7,7 @@ import { callOf } from '../shared/requests/call.js';
 import { tokenOf } from '../shared/callers/credentials.js';
 import type { AuthenticatedRequest } from '../shared/callers/current-actor.js';
 import { FaceRegistry } from '../shared/face-registry.js';
+import { type Identified, RequestRate } from '../shared/rates/request-rate.js';
 import { CredentialRequiredError } from '../shared/requests/request-errors.js';
 import { OpenProjectMissingError } from './ims.errors.js';
 
@@ -24,11 +25,12 @@ export class ImsGuard implements CanActivate {
     private readonly identity: IdentityService,
     private readonly config: Config,
     private readonly faces: FaceRegistry,
+    private readonly rate: RequestRate,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    const actor = await this.authenticate(request);
+    const actor = await this.rate.identify(request, () => this.find(request));
     request.actor = actor;
     const { id } = request.params as { id?: string };
     const needed = request.method === 'GET' || id !== undefined ? 'reader' : 'member';
@@ -36,15 +38,17 @@ export class ImsGuard implements CanActivate {
     return true;
   }
 
-  private async authenticate(request: AuthenticatedRequest): Promise<Actor> {
+  private async find(request: AuthenticatedRequest): Promise<Identified<Actor>> {
     const token = tokenOf(request);
     const header = request.headers[TENANT_HEADER];
     const tenant = typeof header === 'string' ? header.trim() : '';
     if (token !== null) {
       const call = callOf(request, this.faces);
-      return tenant === ''
-        ? this.identity.authenticate(token, call)
-        : this.identity.authenticateIn(token, tenant, call);
+      const caller =
+        tenant === ''
+          ? await this.identity.authenticate(token, call)
+          : await this.identity.authenticateIn(token, tenant, call);
+      return { caller, credential: token };
     }
     const { openProject } = this.config.ims;
     if (openProject === undefined || request.headers.authorization !== undefined) throw new CredentialRequiredError();
@@ -52,7 +56,7 @@ export class ImsGuard implements CanActivate {
     if (tenant !== '' && tenant !== anybody.projectName && tenant !== anybody.projectId) {
       throw new NotPermittedError(`act in project ${tenant.slice(0, 100)}`);
     }
-    return anybody;
+    return { caller: anybody, credential: null };
   }
 }
 

@@ -4,6 +4,7 @@ import { IdentityService } from '../../modules/identity/index.js';
 import { TokenGuard } from '../shared/callers/auth-guard.js';
 import type { AuthenticatedRequest } from '../shared/callers/current-actor.js';
 import { FaceRegistry } from '../shared/face-registry.js';
+import { RequestRate } from '../shared/rates/request-rate.js';
 import { askedVersion, minorOf } from './microversion.js';
 import { ProjectMismatchError, ResourceNotFoundError } from './nova.errors.js';
 import { askedPath } from './nova.face.js';
@@ -17,13 +18,15 @@ export class NovaGuard extends TokenGuard {
   constructor(
     identity: IdentityService,
     faces: FaceRegistry,
+    rate: RequestRate,
     private readonly reflector: Reflector,
   ) {
-    super(identity, faces);
+    super(identity, faces, rate);
   }
 
   /**
    * @throws UnauthenticatedError
+   * @throws RateLimitedError
    * @throws VersionMalformedError, VersionNotSupportedError
    * @throws ResourceNotFoundError the microversion has no such call any more
    * @throws ProjectMismatchError

@@ -45,8 +45,6 @@ export class ParallelClusterFace extends Face {
   override readonly mounts = [MOUNT];
   override readonly serviceType = 'parallelcluster';
   override readonly requestIdHeader = 'x-amzn-requestid';
-  // Signatures differ from request to request; their keys do not.
-  override readonly limitsAfterSignIn = true;
 
   override renderError(error: KilnError, request: FastifyRequest): WireReply {
     const status = STATUS_BY_CODE[error.code] ?? STATUS[error.kind];

@@ -12,6 +12,8 @@ export class RootFace extends Face {
   override readonly mounts = ['/healthz', '/metrics', '/docs'];
   override readonly serviceType = 'root';
   override readonly requestIdHeader = 'x-request-id';
+  // An operator needs health and metrics most when there is too much to do.
+  override readonly isLimited = false;
 
   override renderError(error: KilnError): WireReply {
     const status = OWN_STATUS[error.kind];

@@ -34,8 +34,8 @@ export abstract class Face {
    * does not answer makes tokens worthless rather than the API unavailable.
    */
   readonly decidesByUserToken: boolean = false;
-  /** Whether its guard counts requests itself, by what it finds in a credential that differs from one to the next. */
-  readonly limitsAfterSignIn: boolean = false;
+  /** Whether requests beyond somebody's share are refused. */
+  readonly isLimited: boolean = true;
   /** Whether HTTP Basic shows who somebody is, as tokens do. */
   readonly takesBasic: boolean = false;
   /** Statuses of single errors that no kind as a whole has; for the documentation. */

@@ -2,19 +2,38 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { describeWith } from '../../support/programs.js';
 import { startRedis, type TestRedis } from '../../support/servers/redis.js';
+import { basic } from '../foreman/wire.js';
 
 const LIMIT = 20;
+/** What is let through in the second of several tests. */
+const FEW = 2;
 
-/** Statuses of many requests at once, shared out over several processes. */
-async function flood(kilns: readonly RunningKiln[], path: string, token: string | null, requests = 6 * LIMIT) {
+type Headers = Record<string, string>;
+
+/** Answers to many requests at once, shared out over several processes; each may have headers of its own. */
+async function floodWith(
+  kilns: readonly RunningKiln[],
+  path: string,
+  headersOf: (index: number) => Headers,
+  { requests = 6 * LIMIT, ...init }: RequestInit & { requests?: number } = {},
+) {
   const sent = Array.from({ length: requests }, (_, index) =>
-    fetch(`${kilns[index % kilns.length]!.url}${path}`, { headers: token === null ? {} : { 'x-auth-token': token } }),
+    fetch(`${kilns[index % kilns.length]!.url}${path}`, { ...init, headers: headersOf(index) }),
   );
   return Promise.all(sent);
 }
 
+const flood = (kilns: readonly RunningKiln[], path: string, token: string | null, requests?: number) => {
+  const headers: Headers = token === null ? {} : { 'x-auth-token': token };
+  return floodWith(kilns, path, () => headers, { requests });
+};
+
 const count = (replies: readonly Response[], status: number) =>
   replies.filter((reply) => reply.status === status).length;
+
+/** The word with other capitals for every number. */
+const capitalised = (word: string, number: number) =>
+  [...word].map((letter, index) => (number & (1 << index) ? letter.toUpperCase() : letter)).join('');
 
 function limits(env: () => Readonly<Record<string, string>>): void {
   let one: RunningKiln;
@@ -105,6 +124,93 @@ describeWith(['redis-server'], 'the rate limit on Redis', () => {
     } finally {
       await kiln.stop();
     }
+  });
+});
+
+describe('what is counted together', () => {
+  let kiln: RunningKiln;
+  let alice: string;
+  let bob: string;
+
+  beforeAll(async () => {
+    kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_RATE_LIMIT: String(LIMIT) } });
+    [alice, bob] = [await kiln.token('alice'), await kiln.token('bob')];
+  });
+  afterAll(() => kiln?.stop());
+
+  it.each<[string, string, (token: string, index: number) => Headers]>([
+    ['blanks', '/image/v2/images', (token, index) => ({ authorization: `Bearer${' '.repeat(index + 1)}${token}` })],
+    ['capitals', '/image/v2/images', (token, index) => ({ authorization: `${capitalised('bearer', index)} ${token}` })],
+    [
+      'a second header',
+      '/image/v2/images',
+      (token, index) => ({ 'x-storage-token': token, authorization: `${index}` }),
+    ],
+    [
+      'a token beside a password',
+      '/foreman/api/status',
+      (_token, index) => ({ authorization: basic('alice', 's3cret-alice'), 'x-auth-token': `made-up-${index}` }),
+    ],
+    [
+      'the padding of a password',
+      '/foreman/api/status',
+      (_token, index) => ({ authorization: basic('alice', 's3cret-alice') + '='.repeat(index) }),
+    ],
+  ])('counts a credential as one however it is spelled: %s', async (_, path, headersOf) => {
+    // The first Basic takes its time.
+    await fetch(kiln.url + path, { headers: headersOf(alice, 0) });
+    const start = performance.now();
+
+    const replies = await floodWith([kiln], path, (index) => headersOf(alice, index));
+
+    const windows = Math.ceil((performance.now() - start) / 1_000) + 1;
+    expect(count(replies, 200) + count(replies, 429)).toBe(replies.length);
+    expect(count(replies, 200)).toBeLessThanOrEqual(windows * LIMIT);
+    expect(count(replies, 429)).toBeGreaterThan(0);
+  });
+
+  it.each<[string, (token: string) => Headers]>([
+    ['X-Storage-Token', (token) => ({ 'x-storage-token': token })],
+    ['Bearer beside an empty X-Auth-Token', (token) => ({ 'x-auth-token': ' ', authorization: `Bearer ${token}` })],
+  ])('tells credentials apart that come as %s', async (_, headersOf) => {
+    const [flooded, calm] = await Promise.all([
+      floodWith([kiln], '/image/v2/images', () => headersOf(alice)),
+      floodWith([kiln], '/image/v2/images', () => headersOf(bob), { requests: FEW }),
+    ]);
+
+    expect(count(flooded, 429)).toBeGreaterThan(0);
+    expect(count(calm, 200)).toBe(FEW);
+  });
+
+  it.each([
+    '/identity/v3/auth/projects',
+    '/image/v2/images',
+    '/compute/v2.1/images',
+    '/foreman/api/status',
+    '/parallelcluster/v3/images/official',
+    '/apis/ims/v3/images',
+    '/artifacts/ims/nothing',
+    '/builder/jobs/00000000-0000-4000-8000-000000000000/source',
+  ])('counts made-up credentials at %s by address, and holds them against no other', async (path) => {
+    const madeUp = (index: number) => ({ 'x-auth-token': `made-up-${index}` });
+    const [guesses, calm] = await Promise.all([
+      floodWith([kiln], path, madeUp),
+      flood([kiln], '/image/v2/images', bob, FEW),
+    ]);
+
+    expect(count(guesses, 401) + count(guesses, 429)).toBe(guesses.length);
+    expect(count(guesses, 429)).toBeGreaterThan(0);
+    expect(count(calm, 200)).toBe(FEW);
+  });
+
+  it.each([
+    ['sign-ins', '/identity/v3/auth/tokens', { method: 'POST', body: '{}' }],
+    ['version documents', '/compute', {}],
+    ['signed links', '/artifacts/ims/nothing?expires=1&signature=made-up', {}],
+  ])('counts %s by address, whatever headers they bring', async (_, path, init) => {
+    const replies = await floodWith([kiln], path, (index) => ({ 'x-auth-token': `made-up-${index}` }), init);
+
+    expect(count(replies, 429)).toBeGreaterThan(0);
   });
 });
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
 import { RateLimitedError } from '../../../common/errors.js';
 import { RateLimiter } from '../../../platform/rate-limit/rate-limiter.js';
 
@@ -11,23 +12,51 @@ class TooManyRequestsError extends RateLimitedError {
   }
 }
 
-/** What each credential may send in a second. */
+/** Somebody whom a credential shows. */
+export interface Identified<T> {
+  readonly caller: T;
+  /** What is the same in every request of the credential, however it is spelled; null: none was needed. */
+  readonly credential: string | null;
+}
+
+/** What each credential may send in a second, and each address where there is none that is good. */
 @Injectable()
 export class RequestRate {
+  private readonly counted = new WeakSet<FastifyRequest>();
+
   constructor(private readonly limiter: RateLimiter) {}
 
   /**
-   * Counts a request.
-   * @param key of its credential; see `credentialKey`
+   * Finds out whose request it is, and counts it. Not before: else every made-up credential could send its own share.
    * @throws RateLimitedError there were too many
    */
-  async take(key: string): Promise<void> {
+  async identify<T>(request: FastifyRequest, find: () => Promise<Identified<T>>): Promise<T> {
+    let credential: string | null = null;
+    try {
+      const found = await find();
+      credential = found.credential;
+      return found.caller;
+    } finally {
+      await this.count(request, credential === null ? `from ${request.ip}` : digest(credential));
+    }
+  }
+
+  /**
+   * Counts a request by its address, unless it was counted already.
+   * @throws RateLimitedError there were too many
+   */
+  async countRest(request: FastifyRequest): Promise<void> {
+    if (!this.counted.has(request)) await this.count(request, `from ${request.ip}`);
+  }
+
+  private async count(request: FastifyRequest, key: string): Promise<void> {
+    this.counted.add(request);
     const waitMs = await this.limiter.take(key);
     if (waitMs !== null) throw new TooManyRequestsError(Math.max(1, Math.ceil(waitMs / 1_000)));
   }
 }
 
-/** What a credential is counted under. The credential itself is kept nowhere. */
-export function credentialKey(credential: string): string {
+/** The credential itself is kept nowhere. */
+function digest(credential: string): string {
   return createHash('sha256').update(credential).digest('base64url');
 }
