@@ -4,7 +4,10 @@ import type { KilnError } from '../../common/errors.js';
 import { type BodyMode, Face, type WireReply } from '../shared/face.js';
 import { allowHeader, OWN_STATUS, problemReply } from '../shared/problem.js';
 
-const STATUS_BY_CODE: Readonly<Record<string, number>> = { 'artifacts.malformed_address': 400 };
+const STATUS_BY_CODE: Readonly<Record<string, number>> = {
+  'artifacts.malformed_address': 400,
+  'artifacts.changed': 412,
+};
 
 /** Kiln's own: bytes at the addresses that images and recipes name, for users without an S3 client. */
 @Injectable()

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { InvalidError, RangeUnsatisfiableError } from '../../common/errors.js';
 import type { Address } from '../../modules/artifacts/index.js';
 import type { FastifyRequest } from 'fastify';
@@ -26,6 +27,14 @@ class MalformedChecksumError extends InvalidError {
   }
 }
 
+/** A part cannot be put in its place, and must not be taken for the whole. */
+class PartOfObjectError extends InvalidError {
+  override readonly code = 'artifacts.part_of_object';
+  constructor() {
+    super('Content-Range is not taken: an object is put whole');
+  }
+}
+
 /**
  * The address in `/artifacts/<bucket>/<key>`. Bucket and key are decoded once; what is in the key then is text, so `..`
  * and `//` mean nothing.
@@ -50,6 +59,14 @@ export function linkOf({ method, url }: Pick<FastifyRequest, 'method' | 'url'>) 
   const parameters = new Map(parseParameters(url));
   const [expires, signature] = [parameters.get('expires'), parameters.get('signature')];
   return method === 'GET' && expires !== undefined && signature !== undefined ? { expires, signature } : null;
+}
+
+/**
+ * @throws PartOfObjectError
+ * @see RFC 9110 §14.5
+ */
+export function refusePart(headers: IncomingHttpHeaders): void {
+  if (headers['content-range'] !== undefined) throw new PartOfObjectError();
 }
 
 /** The announced md5 in hexadecimal; undefined when there is none. @see RFC 1864 */

@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { KilnError } from '../../common/errors.js';
 import { Log } from '../../platform/logging/log.js';
-import type { WireReply } from './face.js';
+import type { Face, WireReply } from './face.js';
 import { FaceRegistry } from './face-registry.js';
 import { sendWire } from './connections/lingering-reply.js';
 import {
@@ -36,7 +36,7 @@ export class WireExceptionFilter implements ExceptionFilter {
 
   private render(thrown: unknown, request: FastifyRequest): WireReply {
     const face = this.faces.forPath(pathOf(request.originalUrl));
-    const error = this.toKilnError(thrown, request, face.bodyLimitBytes);
+    const error = this.toKilnError(thrown, request, face);
     if (error) return withRetryAfter(face.renderError(error, request), error);
     this.log.error('a request failed unexpectedly', {
       error: thrown,
@@ -46,7 +46,7 @@ export class WireExceptionFilter implements ExceptionFilter {
     return face.renderBug(String(request.id), request);
   }
 
-  private toKilnError(thrown: unknown, request: FastifyRequest, bodyLimitBytes: number): KilnError | null {
+  private toKilnError(thrown: unknown, request: FastifyRequest, face: Face): KilnError | null {
     if (thrown instanceof KilnError) return thrown;
     const status =
       thrown instanceof HttpException ? thrown.getStatus() : (thrown as { statusCode?: unknown }).statusCode;
@@ -56,9 +56,12 @@ export class WireExceptionFilter implements ExceptionFilter {
       case 404:
         return this.unroutable(request);
       case 413:
-        return new BodyTooLargeError(bodyLimitBytes);
+        return new BodyTooLargeError(face.bodyLimitBytes);
       case 415:
-        return new UnsupportedMediaTypeError(request.headers['content-type'], ['application/json']);
+        // It is none. Where bytes are taken as they come, any would do.
+        return new UnsupportedMediaTypeError(request.headers['content-type'], [
+          face.bodyMode(request.method, pathOf(request.url)) === 'stream' ? 'a media type' : 'application/json',
+        ]);
       case 400:
         return new MalformedRequestError((thrown as Error).message, {}, { cause: thrown });
       default:

@@ -40,6 +40,14 @@ export class ArtifactInUseError extends ConflictError {
   }
 }
 
+/** What lies at the address is not what its writer or reader expects there. */
+export class ArtifactChangedError extends ConflictError {
+  override readonly code = 'artifacts.changed';
+  constructor(address: string) {
+    super(`What is at ${address} is not what the request expects there`, { address });
+  }
+}
+
 /** Something lies at the address already. */
 export class AddressTakenError extends ConflictError {
   override readonly code = 'artifacts.address_taken';

@@ -17,6 +17,7 @@ import {
   StoredFileNotFoundError,
 } from './artifacts.errors.js';
 import { ArtifactsRepository } from './artifacts.repository.js';
+import { checkExpectation, type Expectation } from './expectation.js';
 import { FileRemover } from './file-remover.js';
 import { FileWriter, type StoreFile } from './file-writer.js';
 import type { CompleteFile, StoredFile } from './stored-file.entity.js';
@@ -233,34 +234,36 @@ export class ArtifactsService {
    * @throws NotPermittedError the actor may not read there
    * @throws MalformedAddressError nothing could lie there
    * @throws ArtifactNotFoundError nothing lies there
+   * @throws ArtifactChangedError something else does than is expected
    */
-  async get(actor: Actor, address: Address): Promise<ArtifactWithFile> {
+  async get(actor: Actor, address: Address, expected?: Expectation): Promise<ArtifactWithFile> {
     if (!actor.has('reader')) throw new NotPermittedError('artifacts:get');
     checkAddress(address);
     const found = await this.artifacts.findWithFile(actor.projectId!, address);
     if (!found) throw new ArtifactNotFoundError(formatAddress(address));
+    checkExpectation(address, found.artifact, expected);
     return found;
   }
 
   /**
-   * Opens what `look` finds, or a part of it. A replacing `put` may take away the bytes that were found a moment before:
-   * then it looks again. The caller must consume or destroy the stream.
+   * Opens what was found, or a part of it. A replacing `put` may have taken the bytes away since: then it is what `look`
+   * finds now that is opened. The caller must consume or destroy the stream.
    *
    * @throws ObjectNotFoundError the store has lost the bytes
    * @throws RangeUnsatisfiableError
    */
   async openFound(
+    found: ArtifactWithFile,
     look: () => Promise<ArtifactWithFile>,
     partOf: (found: ArtifactWithFile) => ByteRange | null = () => null,
   ): Promise<ArtifactWithFile & { readonly bytes: Readable }> {
-    for (let lost = ''; ;) {
-      const found = await look();
-      try {
-        return { ...found, bytes: await this.open(found.file, partOf(found) ?? undefined) };
-      } catch (error) {
-        if (!(error instanceof ObjectNotFoundError) || found.file.id === lost) throw error;
-        lost = found.file.id;
-      }
+    try {
+      return { ...found, bytes: await this.open(found.file, partOf(found) ?? undefined) };
+    } catch (error) {
+      if (!(error instanceof ObjectNotFoundError)) throw error;
+      const now = await look();
+      if (now.file.id === found.file.id) throw error;
+      return this.openFound(now, look, partOf);
     }
   }
 
@@ -269,18 +272,20 @@ export class ArtifactsService {
    *
    * @throws NotPermittedError the actor may not write there
    * @throws ArtifactInUseError something refers to what lies there; found before bytes are read, if it was so then
+   * @throws ArtifactChangedError something else lies there than is expected; found likewise
    * @throws anything that `storeFile` throws
    */
   async put(
     actor: Actor,
     address: Address,
     body: Readable,
-    options: Omit<StoreFile, 'charge'> & ArtifactContent,
+    options: Omit<StoreFile, 'charge'> & ArtifactContent & { readonly expected?: Expectation },
   ): Promise<ArtifactWithFile> {
     const projectId = this.writableProject(actor, 'artifacts:put');
     checkAddress(address);
     const present = await this.artifacts.find(projectId, address);
     if (present) await this.refuseUsed(present);
+    checkExpectation(address, present, options.expected);
     const file = await this.writer.write(projectId, body, { ...options, charge: true });
     try {
       const artifact = await this.uow.run(async () => {
@@ -432,14 +437,16 @@ export class ArtifactsService {
    * @throws MalformedAddressError nothing could lie there
    * @throws ArtifactNotFoundError
    * @throws ArtifactInUseError
+   * @throws ArtifactChangedError something else lies there than is expected
    */
-  async delete(actor: Actor, address: Address): Promise<void> {
+  async delete(actor: Actor, address: Address, expected?: Expectation): Promise<void> {
     const projectId = this.writableProject(actor, 'artifacts:delete');
     checkAddress(address);
     return this.uow.run(async () => {
       const artifact = await this.artifacts.lock(projectId, address);
       if (!artifact) throw new ArtifactNotFoundError(formatAddress(address));
       await this.refuseUsed(artifact);
+      checkExpectation(address, artifact, expected);
       await this.remove(artifact.id);
       await this.record('artifact.removed', actor.id, artifact);
     });
@@ -454,7 +461,7 @@ export class ArtifactsService {
     projectId: string,
     address: Address,
     file: CompleteFile,
-    content: ArtifactContent,
+    { expected, ...content }: ArtifactContent & { readonly expected?: Expectation },
   ): Promise<Artifact> {
     await this.reference(file.id);
     const wanted = newArtifact(projectId, address, file, content);
@@ -462,10 +469,12 @@ export class ArtifactsService {
       const present = await this.artifacts.lock(projectId, address);
       if (present) {
         await this.refuseUsed(present);
+        checkExpectation(address, present, expected);
         const replaced = await this.artifacts.replace(present.id, wanted);
         await this.letGo(present);
         return replaced;
       }
+      checkExpectation(address, null, expected);
       // Someone else may have put something there since; then that is what is replaced.
       const inserted = await this.artifacts.insert(wanted);
       if (inserted) return inserted;

@@ -7,6 +7,7 @@ import { type Address, formatAddress } from './address.js';
 import { ArtifactLinkError } from './artifacts.errors.js';
 import type { ArtifactWithFile } from './artifact.entity.js';
 import { ArtifactsService } from './artifacts.service.js';
+import { checkExpectation, type Expectation } from './expectation.js';
 
 /** Where one artifact can be read for a while by whoever has the link. */
 export type DownloadLink =
@@ -46,14 +47,17 @@ export class DownloadLinks {
    * What a link of Kiln's own leads to.
    * @throws ArtifactLinkError not signed by this Kiln for that address and time, or expired
    * @throws ArtifactNotFoundError it is gone since
+   * @throws ArtifactChangedError
    */
-  async open(address: Address, expires: string, signature: string): Promise<ArtifactWithFile> {
+  async open(address: Address, expires: string, signature: string, expected?: Expectation): Promise<ArtifactWithFile> {
     const artifactId = await this.secrets
       .open(Buffer.from(signature, 'base64url'), contextOf(address, Number(expires)))
       .catch(() => null);
     if (artifactId === null || !isUuid(artifactId)) throw new ArtifactLinkError('it was not signed here');
     if (Number(expires) * 1_000 < this.clock.now().getTime()) throw new ArtifactLinkError('it has expired');
-    return this.artifacts.getWithFile(artifactId);
+    const found = await this.artifacts.getWithFile(artifactId);
+    checkExpectation(address, found.artifact, expected);
+    return found;
   }
 }
 

@@ -2,6 +2,7 @@ export { type Address, DELETED_PREFIX, formatAddress, parseAddress } from './add
 export { Artifact, type ArtifactWithFile } from './artifact.entity.js';
 export {
   AddressTakenError,
+  ArtifactChangedError,
   ArtifactInUseError,
   ArtifactLinkError,
   ArtifactNotFoundError,
@@ -22,5 +23,6 @@ export {
 } from './artifacts.service.js';
 export { DeletedBytes, type DeletedKeeper } from './deleted-bytes.js';
 export { type DownloadLink, DownloadLinks } from './download-links.js';
+export { type Expectation, isOneOf } from './expectation.js';
 export type { ByteProbe, StoreFile } from './file-writer.js';
 export { type CompleteFile, type FileQuantity, StoredFile, type StoredFileState } from './stored-file.entity.js';

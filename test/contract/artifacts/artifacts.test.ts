@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { ALPHA, type RunningKiln, startKiln, STANDARD_BOOTSTRAP } from '../../support/kiln.js';
 import { checkDocumented } from '../../support/openapi.js';
@@ -136,6 +136,22 @@ describe('PUT /artifacts/{bucket}/{key}', () => {
     expect(JSON.parse(reply.body)).toMatchObject({ status: 400, title: 'Bad Request' });
   });
 
+  it.each([
+    ['foo', 'foo'],
+    [' ', 'missing'],
+    [';', ';'],
+  ])('refuses the content type %j, since it is no media type', async (type, named) => {
+    const reply = await call('PUT', 'scratch/untyped', alice, { body: 'x', headers: { 'content-type': type } });
+    const { detail } = (await reply.json()) as { detail: string };
+    expect([reply.status, detail]).toEqual([415, `The content type must be a media type, not ${named}`]);
+  });
+
+  it('refuses a part of an object', async () => {
+    const headers = { 'content-range': 'bytes 0-0/10' };
+    expect((await call('PUT', 'scratch/part', alice, { body: 'x', headers })).status).toBe(400);
+    expect((await call('HEAD', 'scratch/part', alice)).status).toBe(404);
+  });
+
   it('verifies Content-MD5 and leaves nothing when it differs', async () => {
     const md5 = createHash('md5').update('right').digest('base64');
     const good = await call('PUT', 'scratch/checked', alice, { body: 'right', headers: { 'content-md5': md5 } });
@@ -241,6 +257,78 @@ describe('GET and HEAD /artifacts/{bucket}/{key}', () => {
     const post = await call('POST', 'ranges/digits', alice, { body: 'x' });
     expect([post.status, post.headers.get('allow')]).toEqual([405, 'DELETE, GET, HEAD, PUT']);
     expect((await call('GET', 'ranges/digits', null)).status).toBe(401);
+  });
+});
+
+describe('conditions', () => {
+  const ETAG = `"${createHash('md5').update('now').digest('hex')}"`;
+  const OLD = `"${createHash('md5').update('then').digest('hex')}"`;
+  const LONG_AGO = 'Sun, 06 Nov 1994 08:49:37 GMT';
+  const WRITTEN = { put: 201, delete: 204 };
+
+  beforeEach(() => put('conditions/there', 'now'));
+
+  it.each([
+    [{ 'if-match': ETAG }, 200],
+    [{ 'if-match': `${OLD}, ${ETAG}` }, 200],
+    [{ 'if-match': '*' }, 200],
+    [{ 'if-match': OLD }, 412],
+    [{ 'if-match': `W/${ETAG}` }, 412],
+    [{ 'if-unmodified-since': LONG_AGO }, 412],
+    [{ 'if-unmodified-since': LONG_AGO, 'if-match': ETAG }, 200],
+    [{ 'if-none-match': ETAG }, 304],
+    [{ 'if-none-match': `W/${ETAG}` }, 304],
+    [{ 'if-none-match': '*' }, 304],
+    [{ 'if-none-match': OLD }, 200],
+    [{ 'if-none-match': ETAG, 'if-match': OLD }, 412],
+    [{ 'if-modified-since': 'Fri, 31 Dec 2100 23:59:59 GMT' }, 304],
+    [{ 'if-modified-since': LONG_AGO }, 200],
+    [{ 'if-modified-since': 'some day' }, 200],
+    [{ 'if-none-match': 'no-quotes' }, 400],
+  ])('%j: %i to a GET and to a HEAD', async (headers, status) => {
+    const got = await call('GET', 'conditions/there', rita, { headers });
+    expect(got.status).toBe(status);
+    if (status < 400) expect([got.headers.get('etag'), await got.text()]).toEqual([ETAG, status === 200 ? 'now' : '']);
+    expect((await call('HEAD', 'conditions/there', rita, { headers })).status).toBe(status);
+  });
+
+  it.each([
+    ['of what is there', ETAG, 206, 'ow'],
+    ['of what was there', OLD, 200, 'now'],
+    ['that is weak', `W/${ETAG}`, 200, 'now'],
+    ['that is a time', 'Fri, 31 Dec 2100 23:59:59 GMT', 200, 'now'],
+  ])('If-Range with a validator %s', async (_what, validator, status, text) => {
+    const headers = { range: 'bytes=1-', 'if-range': validator };
+    const reply = await call('GET', 'conditions/there', rita, { headers });
+    expect([reply.status, await reply.text()]).toEqual([status, text]);
+  });
+
+  it.each([
+    [{ 'if-match': ETAG }, 'holds'],
+    [{ 'if-none-match': OLD }, 'holds'],
+    [{ 'if-match': OLD }, 'does not'],
+    [{ 'if-none-match': '*' }, 'does not'],
+    [{ 'if-unmodified-since': LONG_AGO }, 'does not'],
+  ])('a PUT and a DELETE with %j, which %s', async (headers, holds) => {
+    const replaced = await call('PUT', 'conditions/there', alice, { body: 'now', headers });
+    expect(replaced.status).toBe(holds === 'holds' ? WRITTEN.put : 412);
+    const removed = await call('DELETE', 'conditions/there', alice, { headers });
+    expect(removed.status).toBe(holds === 'holds' ? WRITTEN.delete : 412);
+    expect((await call('HEAD', 'conditions/there', alice)).status).toBe(holds === 'holds' ? 404 : 200);
+  });
+
+  it('lets one of many create what is not to be there yet', async () => {
+    const headers = { 'if-none-match': '*' };
+    const replies = await Promise.all(
+      Array.from({ length: 8 }, (_, body) => call('PUT', 'conditions/new', alice, { body: `${body}`, headers })),
+    );
+    expect(replies.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 7 }, () => 412)]);
+    const winner = replies.findIndex(({ status }) => status === 201);
+    expect(await (await call('GET', 'conditions/new', alice)).text()).toBe(`${winner}`);
+
+    const absent = await call('PUT', 'conditions/none', alice, { body: 'x', headers: { 'if-match': '*' } });
+    expect(absent.status).toBe(412);
+    expect((await call('DELETE', 'conditions/none', alice, { headers: { 'if-match': '*' } })).status).toBe(404);
   });
 });
 

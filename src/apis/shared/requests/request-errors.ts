@@ -43,7 +43,7 @@ export class UnreadableQueryError extends InvalidError {
 export class UnsupportedMediaTypeError extends UnsupportedError {
   override readonly code = 'request.unsupported_media_type';
   constructor(found: string | undefined, accepted: readonly string[]) {
-    super(`The content type must be ${accepted.join(' or ')}, not ${found ?? 'missing'}`, { accepted });
+    super(`The content type must be ${accepted.join(' or ')}, not ${found?.trim() || 'missing'}`, { accepted });
   }
 }
 

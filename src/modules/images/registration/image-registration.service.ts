@@ -169,7 +169,7 @@ export class ImageRegistrationService implements OnModuleInit {
       return found;
     };
     try {
-      const { artifact, bytes } = await this.artifacts.openFound(look);
+      const { artifact, bytes } = await this.artifacts.openFound(await look(), look);
       return { link, artifact, entries: readManifest(path, await buffer(bytes)) };
     } catch (error) {
       // The record is there, but the store has lost the bytes.

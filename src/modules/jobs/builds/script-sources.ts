@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { KilnError } from '../../../common/errors.js';
 import { EgressClient } from '../../../platform/egress/egress-client.js';
-import { ArtifactsService, parseAddress } from '../../artifacts/index.js';
+import { ArtifactsService, type ArtifactWithFile, parseAddress } from '../../artifacts/index.js';
 import { BuildFailedError, type ScriptsOrder } from '../builder.js';
 import type { Job } from '../job.entity.js';
 import type { ScriptedCustomize } from '../jobs.types.js';
@@ -48,13 +48,13 @@ export class ScriptSources {
     if (url.startsWith('data:'))
       return readDataUrl(url) ?? Promise.reject(failed(nameOf(url, 0), 'is no data: address'));
     if (!url.startsWith('s3://')) return (await this.egress.get(url, { maxBytes: limit, signal })).body;
-    const { bytes } = await this.artifacts.openFound(async () => {
+    const look = async (): Promise<ArtifactWithFile> => {
       const found = await this.artifacts.findWithFile(job.projectId, parseAddress(url));
       // One that a delete has moved is not there any more.
       if (!found || found.artifact.movedFromKey !== null) throw failed(url, 'cannot be read: there is no such object');
       return found;
-    });
-    return bytes;
+    };
+    return (await this.artifacts.openFound(await look(), look)).bytes;
   }
 }
 
