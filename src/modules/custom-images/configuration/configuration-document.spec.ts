@@ -1,7 +1,7 @@
 // The rules are those of pcluster/schemas/imagebuilder_schema.py of the reference, as its documentation of the file tells them.
 import { describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
-import { ConfigurationDocument } from './configuration-document.js';
+import { ConfigurationDocument, meansYes } from './configuration-document.js';
 
 const SMALLEST = { Build: { InstanceType: 'm6i.large', ParentImage: 'ami-0c1d2e3f405162738' } };
 
@@ -84,6 +84,12 @@ describe('a configuration', () => {
     ['a key has another case', stringify({ ...SMALLEST, image: {} }), 'image: is not known'],
     ['a section is empty', `${stringify(SMALLEST)}Image:\n`, 'Image: must be object'],
     ['a number stands for a text', build({ InstanceType: 5 }), 'Build.InstanceType: must be string'],
+    ['a date stands for a mapping', `${stringify(SMALLEST)}Image: 2026-01-01\n`, 'Image: must be object'],
+    ['a set stands for a mapping', `${stringify(SMALLEST)}DevSettings: !!set {Nope}\n`, 'DevSettings: must be object'],
+    ['bytes stand for a mapping', `${stringify(SMALLEST)}Image: !!binary ""\n`, 'Image: must be object'],
+    ['a set is merged', `${stringify(SMALLEST)}Image: {<<: !!set {Nope}, Tag: x}\n`, 'Image.Tag: is not known'],
+    ['a number is no boolean', build({ UpdateOsPackages: { Enabled: 2 } }), 'Build.UpdateOsPackages.Enabled'],
+    ['a boolean stands for a text', image({ Name: true }), 'Image.Name: must be string'],
     ['a date stands for a text', `${stringify(SMALLEST)}Region: 2026-01-01\n`, 'Region: must be string'],
     ['a text stands for a number', image({ RootVolume: { Size: '40' } }), 'Image.RootVolume.Size: must be integer'],
     ['a number has a fraction', image({ RootVolume: { Size: 1.5 } }), 'Image.RootVolume.Size: must be integer'],
@@ -144,6 +150,30 @@ describe('a configuration', () => {
     for (const place of ['A', 'Build.InstanceType', 'Build.ParentImage', 'Build.B']) expect(faults).toContain(place);
   });
 
+  it.each([
+    ['yes', true],
+    ['Yes', true],
+    ['ON', true],
+    ['y', true],
+    ['"t"', true],
+    ['1', true],
+    ['no', false],
+    ['Off', false],
+    ['N', false],
+    ['"FALSE"', false],
+    ['0', false],
+  ])('may say %s for %p', (word, meaning) => {
+    const text = `Build: {InstanceType: m6i.large, ParentImage: ami-1, UpdateOsPackages: {Enabled: ${word}}}`;
+
+    expect(meansYes(new ConfigurationDocument(text).check().Build.UpdateOsPackages?.Enabled)).toBe(meaning);
+  });
+
+  it.each(['y', 'Y', 'n', 'N'])('takes %s for a text, as PyYAML does', (letter) => {
+    const text = `Build: {InstanceType: m6i.large, ParentImage: ami-1, Tags: [{Key: k, Value: ${letter}}]}`;
+
+    expect(new ConfigurationDocument(text).check().Build.Tags).toEqual([{ Key: 'k', Value: letter }]);
+  });
+
   it('may name a thing once and use it again', () => {
     const tags = '[{Key: a, Value: b}]';
     const text = `Image: {Tags: &tags ${tags}}\nBuild: {InstanceType: m6i.large, ParentImage: ami-1, Tags: *tags}`;
@@ -157,6 +187,7 @@ describe('a configuration', () => {
     ['a text', 'hello'],
     ['a list', '- 1'],
     ['a date', '2026-01-01'],
+    ['a set', '!!set {Build}'],
     ['nothing', ''],
     ['several documents', 'a: 1\n---\nb: 2'],
     ['a nest without an end', '['.repeat(20_000)],

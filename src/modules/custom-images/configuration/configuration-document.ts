@@ -1,9 +1,10 @@
 import { Ajv, type ErrorObject } from 'ajv';
-import { load, YAML11_SCHEMA } from 'js-yaml';
+import { load } from 'js-yaml';
 import { declaredFault, isImageAttribute, isReservedProperty } from '../../images/index.js';
 import { ConfigurationInvalidError, ConfigurationUnreadableError } from '../custom-images.errors.js';
 import { extentFault } from './configuration-extent.js';
-import { CONFIGURATION_SCHEMA } from './configuration-schema.js';
+import { CONFIGURATION_SCHEMA, YES } from './configuration-schema.js';
+import { CONFIGURATION_YAML } from './configuration-yaml.js';
 import type { ConfiguredComponent, ConfiguredTag, ImageConfiguration } from './image-configuration.js';
 
 const MOST_FAULTS = 50;
@@ -53,17 +54,17 @@ export class ConfigurationDocument {
   }
 }
 
-/** As the reference reads it: YAML 1.1, in which `yes` is a boolean and 2026-01-01 a date. Bounded in depth and aliases. */
+/** Bounded in depth and aliases. */
 function read(text: string): { root: unknown; unreadable: string | null } {
   try {
-    return { root: load(text, { schema: YAML11_SCHEMA, maxAliases: MOST_ALIASES }), unreadable: null };
+    return { root: load(text, { schema: CONFIGURATION_YAML, maxAliases: MOST_ALIASES }), unreadable: null };
   } catch (error) {
     return { root: null, unreadable: (error as Error).message.split('\n')[0]! };
   }
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function toFault({ instancePath, keyword, params, message }: ErrorObject): string {
@@ -118,6 +119,6 @@ function iamFaults(iam: object): string[] {
 }
 
 /** Whether a boolean of a configuration, in any of its words, means yes. */
-export function meansYes(value: boolean | string | undefined): boolean {
-  return value === true || (typeof value === 'string' && /^(true|yes|on)$/i.test(value));
+export function meansYes(value: boolean | number | string | undefined): boolean {
+  return YES.includes(value);
 }

@@ -24,7 +24,6 @@ export function extentFault(root: unknown): string | null {
   return null;
 }
 
-/** Binary values are one value, which no configuration has. */
 function isCollection(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value);
+  return typeof value === 'object' && value !== null;
 }

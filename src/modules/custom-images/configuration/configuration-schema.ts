@@ -1,23 +1,11 @@
 /** Text that can be kept. */
 const text = { type: 'string', pattern: '^[^\\u0000\\p{Surrogate}]*$' } as const;
-/** YAML's own booleans, and the words for them. */
-const BOOLEAN_WORDS = [
-  'true',
-  'True',
-  'TRUE',
-  'yes',
-  'Yes',
-  'on',
-  'On',
-  'false',
-  'False',
-  'FALSE',
-  'no',
-  'No',
-  'off',
-  'Off',
-];
-const boolean = { enum: [true, false, ...BOOLEAN_WORDS] } as const;
+const inEachCase = (words: readonly string[]) =>
+  words.flatMap((word) => [word, word[0]!.toUpperCase() + word.slice(1), word.toUpperCase()]);
+/** What stands for yes beside YAML's own boolean. @see marshmallow 3, `fields.Boolean` */
+export const YES: readonly unknown[] = [true, 1, '1', ...new Set(inEachCase(['true', 't', 'yes', 'y', 'on']))];
+const NO: readonly unknown[] = [false, 0, '0', ...new Set(inEachCase(['false', 'f', 'no', 'n', 'off']))];
+const boolean = { enum: [...YES, ...NO] } as const;
 
 const matching = (pattern: string) => ({ allOf: [text, { type: 'string', pattern }] });
 const list = (items: object, minItems = 0, maxItems = 1_000) => ({ type: 'array', items, minItems, maxItems });

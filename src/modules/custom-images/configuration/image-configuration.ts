@@ -28,7 +28,7 @@ export interface ImageConfiguration {
     readonly Tags?: readonly ConfiguredTag[];
     readonly SecurityGroupIds?: unknown;
     readonly SubnetId?: unknown;
-    readonly UpdateOsPackages?: { readonly Enabled?: boolean | string };
+    readonly UpdateOsPackages?: { readonly Enabled?: boolean | number | string };
     readonly Imds?: unknown;
     readonly Iam?: unknown;
   };
