@@ -167,13 +167,14 @@ function displayHost(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** The table a person reads after `npm start`. */
+/** What a person reads after `npm start`: that it is up, at once, and then a table, for which builders are asked how they are. */
 async function announce(
   app: INestApplicationContext,
   config: Config,
   outcome: BootstrapOutcome,
   address: string,
 ): Promise<void> {
+  console.error(`\nKiln ${PRODUCT_VERSION} is up at ${address} (role ${config.role}); Ctrl-C stops it.\n`);
   const { told } = await app.get(HealthChecks).report();
   const rows: [string, string][] = [
     ['Identity (Keystone v3)', config.keystone?.publicUrl ?? `${address}/identity/v3`],
@@ -193,9 +194,7 @@ async function announce(
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`);
-  console.error(
-    `\nKiln ${PRODUCT_VERSION} is up at ${address} (role ${config.role}); Ctrl-C stops it.\n\n${lines.join('\n')}\n`,
-  );
+  console.error(`${lines.join('\n')}\n`);
 }
 
 function stopOnSignals(undo: Undo): { stopping: boolean } {

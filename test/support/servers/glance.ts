@@ -30,6 +30,7 @@ export interface GlanceOptions {
   readonly downloadPorts?: readonly number[];
 }
 
+const ANSWER_TIMEOUT_MS = 30_000;
 const SHARE = '/usr/share/glance-common';
 
 /** Everything that it can do is on: both access tables are the new ones, several stores, import, cache. */
@@ -64,14 +65,19 @@ export async function startGlance(options: GlanceOptions): Promise<Glance> {
     server = spawn(findProgram('glance-api')!, files, { env, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     server.stderr!.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-100_000)));
     await eventually(async () => {
-      if (server!.exitCode !== null) throw new Error(`Glance ended: ${output}`);
-      return (await fetch(`${url}/versions`)).ok;
+      if (server!.exitCode !== null || server!.signalCode !== null) throw new Error(`Glance ended: ${output}`);
+      // Its own word first: at its port somebody else may answer.
+      return output.includes(`starting up on ${url}`) && (await answers(`${url}/versions`));
     }, 60_000);
     return { url, output: () => output, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function answers(url: string): Promise<boolean> {
+  return (await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) })).ok;
 }
 
 function configuration(folder: string, port: number, { keystone, stores }: GlanceOptions): string {
