@@ -14,7 +14,13 @@ const MD5 = createHash('md5').update(DATA).digest('hex');
 
 const cached = async (root: Client): Promise<string[]> =>
   (await root.ask('GET', '/v2/cache')).body.cached_images.map(({ image_id: id }: { image_id: string }) => id);
-const becomesCached = (root: Client, id: string) => eventually(async () => expect(await cached(root)).toContain(id));
+/** A file is there a moment before nobody asks for it any more. */
+const becomesCached = (root: Client, id: string) =>
+  eventually(async () => {
+    const { cached_images, queued_images } = (await root.ask('GET', '/v2/cache')).body;
+    expect(cached_images).toContainEqual(expect.objectContaining({ image_id: id }));
+    expect(queued_images).not.toContain(id);
+  });
 /** Queues an image, and waits until it is kept. */
 const keep = async (root: Client, id: string): Promise<void> => {
   expect(of(await root.ask('PUT', `/v2/cache/${id}`))).toEqual([202]);

@@ -58,14 +58,14 @@ export class ImageCacheService {
     const id = imageId.toLowerCase();
     if (!image && !(await this.knows(id))) throw new ImageNotFoundError(imageId);
     this.policy.checkAction('cache_delete', actor, 'take images out of the cache');
-    await this.files.unwant(id);
+    await this.cache.unwant(id);
     await this.files.remove(id);
   }
 
   /** Lets go of every file, of everything that is asked for, or of both. @throws ImageActionForbiddenError */
   async clear(actor: Actor, target: CacheTarget): Promise<void> {
     this.policy.checkAction('cache_delete', actor, 'take images out of the cache');
-    if (target !== 'cache') for (const key of await this.files.wanted()) await this.files.unwant(key);
+    if (target !== 'cache') for (const key of await this.files.wanted()) await this.cache.unwant(key);
     if (target !== 'queue') for (const { key } of await this.files.list()) await this.files.remove(key);
   }
 

@@ -17,11 +17,15 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dataDir, { recursive: true, force: true }));
 
-it('looks again when somebody asks while it finds that there is nothing left', async () => {
+/** A cache whose images are gone already, so that there is nothing to fetch. */
+function cacheOf(find: () => Promise<null> = () => Promise.resolve(null)): ImageCache {
   const config = { dataDir, role: 'api', images: { cacheMaxBytes: 1000 } } as Config;
-  // What is asked for is gone already, so that there is nothing to fetch.
-  const images = { find: () => Promise.resolve(null) } as unknown as ImagesRepository;
-  const cache = new ImageCache(config, images, {} as ImageReader, {} as ObjectStores, {} as Log);
+  const images = { find } as unknown as ImagesRepository;
+  return new ImageCache(config, images, {} as ImageReader, {} as ObjectStores, {} as Log);
+}
+
+it('looks again when somebody asks while it finds that there is nothing left', async () => {
+  const cache = cacheOf();
   const files = cache.files!;
   const wanted = files.wanted.bind(files);
   const late = ['late'];
@@ -35,4 +39,28 @@ it('looks again when somebody asks while it finds that there is nothing left', a
 
   await eventually(async () => expect([late, await wanted()]).toEqual([[], []]));
   await cache.beforeApplicationShutdown();
+});
+
+it.each([
+  ['fetches once more what is asked for while it is fetched', async (cache: ImageCache) => cache.want('one'), 2],
+  [
+    'does not when that was taken back',
+    async (cache: ImageCache) => {
+      await cache.want('one');
+      await cache.unwant('one');
+    },
+    1,
+  ],
+])('%s', async (_what, meanwhile, times) => {
+  let fetched = 0;
+  const cache: ImageCache = cacheOf(async () => {
+    if ((fetched += 1) === 1) await meanwhile(cache);
+    return null;
+  });
+
+  await cache.want('one');
+
+  await eventually(async () => expect([fetched, await cache.files!.wanted()]).toEqual([times, []]));
+  await cache.beforeApplicationShutdown();
+  expect([fetched, await cache.files!.wanted()]).toEqual([times, []]);
 });

@@ -28,6 +28,8 @@ export class ImageCache implements OnApplicationBootstrap, BeforeApplicationShut
   private readonly stopping = new AbortController();
   private working: Promise<void> | null = null;
   private again = false;
+  /** What is being fetched, and whether somebody has asked for it once more since that began. */
+  private filling: { readonly imageId: string; askedAgain: boolean } | null = null;
   private cleaning: NodeJS.Timeout | undefined;
 
   constructor(
@@ -70,14 +72,21 @@ export class ImageCache implements OnApplicationBootstrap, BeforeApplicationShut
 
   /** Asks for the file of an image to be kept. */
   async want(imageId: string): Promise<void> {
+    if (this.filling?.imageId === imageId) this.filling.askedAgain = true;
     await this.files?.want(imageId);
     this.fillSoon();
+  }
+
+  /** No longer asks for the file of an image. */
+  async unwant(imageId: string): Promise<void> {
+    if (this.filling?.imageId === imageId) this.filling.askedAgain = false;
+    await this.files?.unwant(imageId);
   }
 
   /** Lets go of a deleted image. */
   async forget(imageId: string): Promise<void> {
     try {
-      await this.files?.unwant(imageId);
+      await this.unwant(imageId);
       await this.files?.remove(imageId);
     } catch (error) {
       this.log.warn('a deleted image stays in the cache until it is cleaned', { error, image_id: imageId });
@@ -131,6 +140,7 @@ export class ImageCache implements OnApplicationBootstrap, BeforeApplicationShut
     for (;;) {
       const [imageId] = await files.wanted();
       if (imageId === undefined || this.stopping.signal.aborted) return;
+      const filling = (this.filling = { imageId, askedAgain: false });
       try {
         await this.fill(files, imageId);
       } catch (error) {
@@ -139,6 +149,8 @@ export class ImageCache implements OnApplicationBootstrap, BeforeApplicationShut
         this.log.warn('an image could not be cached', { error, image_id: imageId });
       }
       await files.unwant(imageId);
+      // Whoever asked meanwhile may have done so because what came is gone again.
+      if (filling.askedAgain) await files.want(imageId);
     }
   }
 
