@@ -59,5 +59,7 @@ it('what writes left behind goes once it is older than every write under way, ev
   running.push(worker);
 
   await eventually(async () => expect(await readdir(join(path, '.tmp'))).toEqual(['silent since it began']));
-  expect(worker.output()).toMatch(/unfinished writes could not be removed from a store.*"down"|"down".*unfinished/);
+  await eventually(() =>
+    expect(worker.output()).toMatch(/unfinished writes could not be removed from a store.*"down"|"down".*unfinished/),
+  );
 });
