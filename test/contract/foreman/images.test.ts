@@ -25,6 +25,10 @@ let names = 0;
 /** An active image of the registry. */
 const registered = async (owner: keyof typeof glance = 'alice', more: object = {}): Promise<string> =>
   (await glance[owner].createWithData(Buffer.from('data'), more)).id;
+const deactivate = async (uuid: string): Promise<void> => {
+  const { status } = await glance.alice.ask('POST', `/v2/images/${uuid}/actions/deactivate`);
+  if (status !== 204) throw new Error(`deactivate ${uuid}: ${status}`);
+};
 
 /** What binds a new image of the registry. */
 const valid = async (more: object = {}) => ({
@@ -422,6 +426,21 @@ describe('updating an image', () => {
       invalid(second.id, { name: ['has already been taken'] }, ['Name has already been taken']),
     );
     expect((await alice.get(`${images}/${second.id}`)).body).toEqual(second);
+  });
+
+  it('has the architecture of its image also while that is deactivated, and nothing new to be bound to it', async () => {
+    const uuid = await registered('alice', { architecture: 'x86_64' });
+    const image = await bound({ uuid });
+    const unbound = await registered();
+    await Promise.all([uuid, unbound].map(deactivate));
+    const change = (more: object) => alice.put(`${images}/${image.id}`, { image: more });
+
+    const wrong = await change({ architecture_id: ids.arm });
+    const other = await alice.post(images, { image: await valid({ uuid: unbound }) });
+
+    expect([wrong.status, wrong.body.error?.errors]).toEqual([422, { architecture_id: ['does not match the image'] }]);
+    expect([other.status, other.body.error?.errors]).toEqual([422, { uuid: ['could not be found in Kiln'] }]);
+    expect((await change({ username: 'admin' })).body).toMatchObject({ username: 'admin', uuid });
   });
 
   it('is possible after the image of the registry is gone', async () => {

@@ -6,10 +6,11 @@ import type { RowPage, RowQuery } from '../listing/condition.js';
 import { RowLister } from '../listing/row-lister.js';
 import type { RowKey } from '../row-key.js';
 import type { Architecture, ArchitectureField } from '../provisioning.types.js';
+import { spellingsOf } from './spellings.js';
 
 const COLUMNS = 'id, name, created_at AS "createdAt", updated_at AS "updatedAt"';
 
-/** Every statement on `architectures`. */
+/** Every statement on `architectures`. One that has no row of its own name is found by any other of its spellings. */
 @Injectable()
 export class ArchitecturesRepository {
   private readonly lister: RowLister<Architecture, ArchitectureField>;
@@ -19,7 +20,18 @@ export class ArchitecturesRepository {
       from: 'architectures a',
       columns: COLUMNS,
       id: 'a.id',
-      fields: { id: { sql: 'a.id', type: 'integer' }, name: { sql: 'a.name', type: 'text' } },
+      fields: {
+        id: { sql: 'a.id', type: 'integer' },
+        name: {
+          sql: 'a.name',
+          type: 'text',
+          meant: (name, bound, bindings) => {
+            const spellings = bindings.add(spellingsOf(name));
+            return `coalesce((SELECT name FROM architectures WHERE name = ANY (${spellings}::text[])
+              ORDER BY name = ${bound} DESC LIMIT 1), ${bound})`;
+          },
+        },
+      },
       usualOrder: 'name',
     });
   }
@@ -28,11 +40,11 @@ export class ArchitecturesRepository {
     return this.lister.page(() => ['true'], query);
   }
 
-  /** By its exact name, else by its number. */
+  /** By its exact name, else by its number or another spelling. */
   find({ id, name }: RowKey): Promise<Architecture | null> {
     return this.database.one<Architecture>(
-      `SELECT ${COLUMNS} FROM architectures WHERE name = $1 OR id = $2 ORDER BY name = $1 DESC LIMIT 1`,
-      [name, id],
+      `SELECT ${COLUMNS} FROM architectures WHERE name = ANY ($3::text[]) OR id = $2 ORDER BY name = $1 DESC LIMIT 1`,
+      [name, id, spellingsOf(name)],
     );
   }
 
@@ -45,7 +57,7 @@ export class ArchitecturesRepository {
   }
 
   findByName(name: string): Promise<Architecture | null> {
-    return this.database.one<Architecture>(`SELECT ${COLUMNS} FROM architectures WHERE name = $1`, [name]);
+    return this.find({ id: null, name });
   }
 
   /** Of these numbers, those that there are, locked against removal until the transaction ends. */

@@ -9,6 +9,7 @@ import { type Image, ImageNotFoundError, ImagePinsService, ImagesService } from 
 import type { Actor } from '../../tenancy/index.js';
 import { ArchitecturesRepository } from '../architectures/architectures.repository.js';
 import { ArchitecturesService } from '../architectures/architectures.service.js';
+import { canonicalName } from '../architectures/spellings.js';
 import { ChangeLog } from '../change-log.js';
 import { ComputeResourcesRepository } from '../compute-resources/compute-resources.repository.js';
 import { ComputeResourcesService } from '../compute-resources/compute-resources.service.js';
@@ -40,9 +41,6 @@ interface Draft extends Omit<ProvisioningImageAttributes, 'password' | 'operatin
   readonly operatingSystem: { readonly id: number } | null;
   readonly architecture: { readonly id: number; readonly name: string } | null;
 }
-
-/** Other spellings of one architecture. */
-const ARCHITECTURE_ALIASES: Readonly<Record<string, string>> = { amd64: 'x86_64', arm64: 'aarch64' };
 
 /**
  * Provisioning images: named references to images, with what a provisioning tool needs to use them. One of the registry's own
@@ -279,12 +277,14 @@ export class ProvisioningImagesService {
     const isNew = before === null || before.uuid !== uuid || before.computeResourceId !== computeResource.id;
     if (!isNew && architecture?.id === before.architectureId) return uuid;
     const image = await this.findImage(actor, uuid!);
-    if (!image) {
-      // A record may outlive its image, and is changed all the same.
-      if (isNew) faults.add('uuid', { reason: 'not_found_in', computeResource: computeResource.name });
+    if (isNew && image?.status !== 'active') {
+      faults.add('uuid', { reason: 'not_found_in', computeResource: computeResource.name });
       return uuid;
     }
-    const differ = architecture && image.architecture && canonical(image.architecture) !== canonical(architecture.name);
+    // A record may outlive its image, and is changed all the same.
+    if (!image) return uuid;
+    const differ =
+      architecture && image.architecture && canonicalName(image.architecture) !== canonicalName(architecture.name);
     if (differ && this.config.foreman.checksArchitecture) faults.add('architecture', { reason: 'mismatch' });
     return image.id;
   }
@@ -303,12 +303,11 @@ export class ProvisioningImagesService {
     }
   }
 
-  /** An active image of the registry that the project sees. */
+  /** An image of the registry that the project sees, in whatever status. */
   private async findImage(actor: Actor, uuid: string): Promise<Image | null> {
     if (!isUuid(uuid, true)) return null;
     try {
-      const image = await this.images.get(asReader(actor), uuid);
-      return image.status === 'active' ? image : null;
+      return await this.images.get(asReader(actor), uuid);
     } catch (error) {
       if (error instanceof ImageNotFoundError) return null;
       throw error;
@@ -372,9 +371,4 @@ function scopeOf({ projectId, id }: ComputeResource): ImageScope {
 
 function orElse(reference: Reference | undefined, id: number): Reference {
   return reference === undefined ? { id } : reference;
-}
-
-function canonical(architecture: string): string {
-  const name = architecture.toLowerCase();
-  return ARCHITECTURE_ALIASES[name] ?? name;
 }

@@ -9,6 +9,8 @@ export interface SqlField {
   readonly nullable?: boolean;
   /** One of many: puts a condition on `sql` around the rows that have it. Such a field orders nothing. */
   readonly through?: (condition: string) => string;
+  /** Where a text may stand for another one: what is compared with when something is to be equal to it. */
+  readonly meant?: (text: string, bound: string, bindings: Bindings) => string;
 }
 
 export type SqlFields<Field extends string> = Readonly<Record<Field, SqlField>>;
@@ -32,7 +34,9 @@ export function conditionSql<Field extends string>(
       return `(${toSql(condition.of)}) IS NOT TRUE`;
     case 'compare': {
       const field = fields[condition.field];
-      return within(field, `${field.sql} ${condition.operator} ${bind(condition.value, field, bindings)}`);
+      const isEquation = condition.operator === '=' || condition.operator === '<>';
+      const value = (isEquation ? bindMeant : bind)(condition.value, field, bindings);
+      return within(field, `${field.sql} ${condition.operator} ${value}`);
     }
     case 'like': {
       const field = fields[condition.field];
@@ -42,7 +46,7 @@ export function conditionSql<Field extends string>(
     }
     case 'in': {
       const field = fields[condition.field];
-      const values = condition.values.map((value) => bind(value, field, bindings)).join(', ');
+      const values = condition.values.map((value) => bindMeant(value, field, bindings)).join(', ');
       if (values === '') return condition.negated ? within(field, `${field.sql} IS NOT NULL`) : 'false';
       return within(field, `${field.sql} ${condition.negated ? 'NOT IN' : 'IN'} (${values})`);
     }
@@ -63,6 +67,11 @@ function bind(value: SearchValue, { type }: SqlField, bindings: Bindings): strin
   if (typeof value !== 'bigint') return `${bindings.add(value)}::${type}`;
   const fits = value >= INTEGER_MINIMUM && value <= INTEGER_MAXIMUM;
   return `${bindings.add(String(value))}::${fits ? 'integer' : 'numeric'}`;
+}
+
+function bindMeant(value: SearchValue, field: SqlField, bindings: Bindings): string {
+  const bound = bind(value, field, bindings);
+  return typeof value === 'string' && field.meant ? field.meant(value, bound, bindings) : bound;
 }
 
 function escapeLike(text: string): string {
