@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../platform/database/database.js';
+import { isInLocation } from './in-location.js';
+import type { Within } from './provisioning.types.js';
 
 /** What a record refers to, for short lists of those that do. */
 export type Mentioned = 'compute_resource_id' | 'operating_system_id' | 'architecture_id';
@@ -19,11 +21,12 @@ const NAMED_MAXIMUM = 5;
 export class ImageMentionsRepository {
   constructor(private readonly database: Database) {}
 
-  /** Those of one project, by id. */
-  of(column: Mentioned, id: number, projectId: string | null): Promise<Mention[]> {
+  /** Those of one project, or of a part of it, by id. */
+  of(column: Mentioned, id: number, projectId: string | null, { locationId }: Within): Promise<Mention[]> {
     return this.database.query<Mention>(
-      `SELECT id, name FROM provisioning_images WHERE ${column} = $1 AND project_id = $2 ORDER BY id LIMIT $3`,
-      [id, projectId, MENTIONS_MAXIMUM],
+      `SELECT i.id, i.name FROM provisioning_images i WHERE i.${column} = $1 AND i.project_id = $2
+         AND ($3::integer IS NULL OR ${isInLocation('i.compute_resource_id', '$3')}) ORDER BY i.id LIMIT $4`,
+      [id, projectId, locationId, MENTIONS_MAXIMUM],
     );
   }
 

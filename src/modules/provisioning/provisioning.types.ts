@@ -149,3 +149,5 @@ export interface ImageParent {
 export interface Within {
   readonly locationId: number | null;
 }
+
+export const EVERYWHERE: Within = { locationId: null };

@@ -398,6 +398,32 @@ describe('updating an image', () => {
     expect((await glance.alice.ask('DELETE', `/v2/images/${image.uuid}`)).status).toBe(204);
   });
 
+  it('moves it to nothing that is not in the location that is looked at', async () => {
+    const locations = [await root.create('/api/locations', { name: 'here' })];
+    locations.push(await root.create('/api/locations', { name: 'there' }));
+    const [from, to] = await Promise.all(
+      locations.map(({ id }, index) =>
+        alice.create(`/api/compute_resources?location_id=${id}`, { name: `placed-${index}`, provider: 'Libvirt' }),
+      ),
+    );
+    const path = `/api/compute_resources/${from.id}/images`;
+    const image = await alice.create(path, { image: await valid({ uuid: 'abcdef' }) });
+    const move = (target: object, location: string) =>
+      alice.put(`${path}/${image.id}${location}`, { image: { uuid: 'abcdef', ...target } });
+    const here = `?location_id=${locations[0].id}`;
+
+    const byNumber = await move({ compute_resource_id: to.id }, here);
+    const byName = await move({ compute_resource_name: to.name }, here);
+
+    expect([byNumber.status, byNumber.body.error?.errors]).toEqual([422, { compute_resource_id: ['does not exist'] }]);
+    expect([byName.status, byName.body.error?.message]).toEqual([
+      422,
+      `Could not find compute_resource with name: ${to.name}`,
+    ]);
+    expect((await move({ compute_resource_id: from.id, username: 'x' }, here)).status).toBe(200);
+    expect((await move({ compute_resource_id: to.id }, '')).body.compute_resource_id).toBe(to.id);
+  });
+
   it('waits for whoever changes the compute resource that it names', async () => {
     const image = await bound();
     const { id, name } = await alice.create('/api/compute_resources', { name: 'hv-2', provider: 'Libvirt' });

@@ -361,6 +361,55 @@ describe('an operating system', () => {
   });
 });
 
+describe('an architecture', () => {
+  it.each([
+    ['arm64', 'aarch64'],
+    ['amd64', 'x86_64'],
+  ])('is known as %s too', async (alias, name) => {
+    const [{ id }] = await rita.list('/api/architectures', { search: `name = ${name}` });
+    const found = (search: string) =>
+      rita.list('/api/architectures', { search }).then((rows) => rows.map((each) => each.id));
+
+    expect((await rita.get(`/api/architectures/${alias}`)).body).toMatchObject({ id, name });
+    expect((await rita.get(`/api/architectures/${alias}/images`)).status).toBe(200);
+    expect(await found(`name = "${alias}"`)).toEqual([id]);
+    expect(await found(`name ^ (${alias}, vax)`)).toEqual([id]);
+    expect(await found(`name != ${alias}`)).not.toContain(id);
+    expect(await found(`name != vax`)).toContain(id);
+    const image = anImage({ architecture_id: undefined, architecture_name: alias });
+    const { id: target } = await alice.create('/api/compute_resources', { name: aName(), provider: 'Libvirt' });
+    expect(await alice.create(`/api/compute_resources/${target}/images`, image)).toMatchObject({ architecture_id: id });
+  });
+
+  it('of its own name is nothing else', async () => {
+    const { id } = await root.create('/api/architectures', { name: 'arm64' });
+
+    expect((await rita.get('/api/architectures/arm64')).body.id).toBe(id);
+    expect(await rita.list('/api/architectures', { search: 'name = arm64' })).toMatchObject([{ id }]);
+    expect((await rita.get('/api/architectures/aarch64')).body.id).toBe(ids.arm);
+    expect((await root.delete('/api/architectures/arm64')).body.id).toBe(id);
+  });
+});
+
+describe.each([
+  ['architectures', () => ids.x86],
+  ['operatingsystems', () => ids.debian],
+])('one of the %s', (path, id) => {
+  it('shows the images of the location that is looked at', async () => {
+    const locations = [1, 2].map(() => root.create('/api/locations', { name: aName() }));
+    const [here, there] = (await Promise.all(locations)) as [{ id: number }, { id: number }];
+    const { id: target } = await alice.create(`/api/compute_resources?location_id=${here.id}`, {
+      ...{ name: aName(), provider: 'Libvirt' },
+    });
+    const image = await alice.create(`/api/compute_resources/${target}/images`, anImage());
+    const shown = async (location: { id: number }) =>
+      (await alice.get(`/api/${path}/${id()}?location_id=${location.id}`)).body.images;
+
+    expect(await shown(here)).toEqual([{ id: image.id, name: image.name }]);
+    expect(await shown(there)).toEqual([]);
+  });
+});
+
 describe('an organization', () => {
   it('is a project in which the caller has a role, and is made elsewhere', async () => {
     const own = await alice.list('/api/organizations');

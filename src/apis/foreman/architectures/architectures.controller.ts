@@ -35,8 +35,8 @@ export class ForemanArchitecturesController {
   }
 
   @Get(':id')
-  async show(@CurrentCall() { actor }: ForemanCall, @Param('id') id: string) {
-    const { row, operatingSystems, images } = await this.architectures.describe(actor, readRowKey(id));
+  async show(@CurrentCall() { actor, within }: ForemanCall, @Param('id') id: string) {
+    const { row, operatingSystems, images } = await this.architectures.describe(actor, within, readRowKey(id));
     const operatingsystems = operatingSystems.map((system) => ({ ...system, title: system.name }));
     return { ...presentArchitecture(row), operatingsystems, images };
   }

@@ -40,8 +40,8 @@ export class ForemanOperatingSystemsController {
   }
 
   @Get(':id')
-  async show(@CurrentCall() { actor }: ForemanCall, @Param('id') id: string) {
-    const { row, architectures, images } = await this.systems.describe(actor, readRowKey(id));
+  async show(@CurrentCall() { actor, within }: ForemanCall, @Param('id') id: string) {
+    const { row, architectures, images } = await this.systems.describe(actor, within, readRowKey(id));
     return {
       ...presentOperatingSystem(row),
       media: [],

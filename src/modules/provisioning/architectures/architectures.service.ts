@@ -8,7 +8,7 @@ import { ImageMentionsRepository } from '../image-mentions.repository.js';
 import type { RowPage, RowQuery } from '../listing/condition.js';
 import { mayAdminister, mayView } from '../permissions.js';
 import { RowNotFoundError } from '../provisioning.errors.js';
-import type { Architecture, ArchitectureDetail, ArchitectureField } from '../provisioning.types.js';
+import type { Architecture, ArchitectureDetail, ArchitectureField, Within } from '../provisioning.types.js';
 import type { RowKey } from '../row-key.js';
 import { ArchitecturesRepository } from './architectures.repository.js';
 
@@ -37,12 +37,12 @@ export class ArchitecturesService {
   }
 
   /** With what refers to it, as far as the actor sees it. @throws NotPermittedError, RowNotFoundError */
-  async describe(actor: Actor, key: RowKey): Promise<ArchitectureDetail> {
+  async describe(actor: Actor, within: Within, key: RowKey): Promise<ArchitectureDetail> {
     const row = await this.get(actor, key);
     return {
       row,
       operatingSystems: await this.architectures.operatingSystems(row.id),
-      images: await this.mentions.of('architecture_id', row.id, actor.projectId),
+      images: await this.mentions.of('architecture_id', row.id, actor.projectId, within),
     };
   }
 

@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/database/database.js';
 import { MENTIONS_MAXIMUM } from '../image-mentions.repository.js';
+import { isInLocation } from '../in-location.js';
 import type { RowPage, RowQuery } from '../listing/condition.js';
 import { RowLister, type Scope } from '../listing/row-lister.js';
 import {
   type ComputeResource,
   type ComputeResourceField,
   type CreateComputeResource,
+  EVERYWHERE,
   type Location,
   REGISTRY_PROVIDER,
   type Within,
@@ -49,7 +51,7 @@ export class ComputeResourcesRepository {
   page(projectId: string, within: Within, query: RowQuery<ComputeResourceField>): Promise<RowPage<ComputeResource>> {
     const scope: Scope = (bindings) => [
       `c.project_id = ${bindings.add(projectId)}`,
-      ...(within.locationId === null ? [] : [inLocation(`l.id = ${bindings.add(within.locationId)}`)]),
+      ...(within.locationId === null ? [] : [isInLocation('c.id', bindings.add(within.locationId))]),
     ];
     return this.lister.page(scope, query);
   }
@@ -59,23 +61,23 @@ export class ComputeResourcesRepository {
     return this.database.one<ComputeResource>(
       `SELECT ${COLUMNS} FROM ${FROM}
        WHERE c.project_id = $1 AND (c.id = $2 OR ($2::integer IS NULL AND c.name = $3))
-         AND ($4::integer IS NULL OR ${inLocation('l.id = $4')})`,
+         AND ($4::integer IS NULL OR ${isInLocation('c.id', '$4')})`,
       [projectId, id, name, within.locationId],
     );
   }
 
   /** Nobody changes or removes it until the transaction ends. */
   findForUpdate(projectId: string, id: number): Promise<ComputeResource | null> {
-    return this.lock(projectId, 'c.id', id, 'FOR UPDATE OF c');
+    return this.lock(projectId, EVERYWHERE, 'c.id', id, 'FOR UPDATE OF c');
   }
 
   /** As `findForUpdate`, for what only refers to it. */
-  findForShare(projectId: string, id: number): Promise<ComputeResource | null> {
-    return this.lock(projectId, 'c.id', id, 'FOR SHARE OF c');
+  findForShare(projectId: string, id: number, within = EVERYWHERE): Promise<ComputeResource | null> {
+    return this.lock(projectId, within, 'c.id', id, 'FOR SHARE OF c');
   }
 
-  findByNameForShare(projectId: string, name: string): Promise<ComputeResource | null> {
-    return this.lock(projectId, 'c.name', name, 'FOR SHARE OF c');
+  findByNameForShare(projectId: string, name: string, within: Within): Promise<ComputeResource | null> {
+    return this.lock(projectId, within, 'c.name', name, 'FOR SHARE OF c');
   }
 
   async locations(id: number): Promise<Location[]> {
@@ -159,13 +161,15 @@ export class ComputeResourcesRepository {
 
   private lock(
     projectId: string,
+    { locationId }: Within,
     column: 'c.id' | 'c.name',
     value: number | string,
     lock: string,
   ): Promise<ComputeResource | null> {
     return this.database.one<ComputeResource>(
-      `SELECT ${COLUMNS} FROM ${FROM} WHERE c.project_id = $1 AND ${column} = $2 ${lock}`,
-      [projectId, value],
+      `SELECT ${COLUMNS} FROM ${FROM} WHERE c.project_id = $1 AND ${column} = $2
+         AND ($3::integer IS NULL OR ${isInLocation('c.id', '$3')}) ${lock}`,
+      [projectId, value, locationId],
     );
   }
 }

@@ -15,6 +15,7 @@ import {
   type ComputeResourceDetail,
   type ComputeResourceField,
   type CreateComputeResource,
+  EVERYWHERE,
   REGISTRY_PROVIDER,
   type Within,
 } from '../provisioning.types.js';
@@ -150,7 +151,7 @@ export class ComputeResourcesService {
     return {
       row,
       locations: await this.resources.locations(row.id),
-      images: await this.mentions.of('compute_resource_id', row.id, row.projectId),
+      images: await this.mentions.of('compute_resource_id', row.id, row.projectId, EVERYWHERE),
     };
   }
 

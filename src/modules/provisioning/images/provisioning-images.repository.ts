@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/database/database.js';
 import type { Bindings } from '../../../platform/database/keyset.js';
+import { isInLocation } from '../in-location.js';
 import type { RowPage, RowQuery } from '../listing/condition.js';
 import { RowLister } from '../listing/row-lister.js';
 import type { ImageParent, ProvisioningImage, ProvisioningImageField, Within } from '../provisioning.types.js';
@@ -142,7 +143,7 @@ export class ProvisioningImagesRepository {
     return this.database.one<ProvisioningImage>(
       `SELECT ${COLUMNS} FROM ${FROM}
        WHERE i.id = $1 AND i.project_id = $2 AND ${PARENT_COLUMN[parent]} = $3
-         AND ($4::integer IS NULL OR ${inLocation('$4')}) ${lock}`,
+         AND ($4::integer IS NULL OR ${isInLocation('i.compute_resource_id', '$4')}) ${lock}`,
       [id, projectId, parentId, within.locationId],
     );
   }
@@ -152,13 +153,8 @@ function conditionsOf({ projectId, parent, parentId, within }: ImageScope, bindi
   return [
     `${PARENT_COLUMN[parent]} = ${bindings.add(parentId)}`,
     `i.project_id = ${bindings.add(projectId)}`,
-    ...(within.locationId === null ? [] : [inLocation(bindings.add(within.locationId))]),
+    ...(within.locationId === null ? [] : [isInLocation('i.compute_resource_id', bindings.add(within.locationId))]),
   ];
-}
-
-function inLocation(placeholder: string): string {
-  return `EXISTS (SELECT 1 FROM compute_resource_locations r
-    WHERE r.compute_resource_id = i.compute_resource_id AND r.location_id = ${placeholder})`;
 }
 
 function valuesOf(image: StoredImage): unknown[] {

@@ -22,6 +22,7 @@ import { type Noun, ReferenceNotFoundError, RowNotFoundError } from '../provisio
 import {
   type ComputeResource,
   type CreateProvisioningImage,
+  EVERYWHERE,
   type ImageParent,
   type ProvisioningImage,
   type ProvisioningImageAttributes,
@@ -100,7 +101,7 @@ export class ProvisioningImagesService {
     const id = await this.records.nextId();
     const sealedPassword = await this.seal(id, password);
     return this.storing(null, async () => {
-      const computeResource = await this.resources.findForShare(actor.projectId!, computeResourceId);
+      const computeResource = await this.resources.findForShare(actor.projectId!, computeResourceId, within);
       if (!computeResource) throw new RowNotFoundError('compute_resource', resource.name);
       const draft: Draft = {
         name: null,
@@ -142,7 +143,7 @@ export class ProvisioningImagesService {
     return this.storing(found, async () => {
       const before = await this.records.findForUpdate(await this.scope(actor, parent, within), found);
       if (!before) throw new RowNotFoundError('image', String(id));
-      const computeResource = await this.target(actor, before, change.computeResource);
+      const computeResource = await this.target(actor, within, before, change.computeResource);
       const draft: Draft = {
         ...before,
         ...change,
@@ -189,17 +190,18 @@ export class ProvisioningImagesService {
     }
   }
 
-  /** Where an image is to be: where it is, or another compute resource of the project. */
+  /** Where an image is to be: where it is, or another compute resource of the project that the request sees. */
   private async target(
     actor: Actor,
+    within: Within,
     before: ProvisioningImage,
     wanted: Reference | undefined,
   ): Promise<ComputeResource | null> {
     const projectId = actor.projectId!;
     if (wanted === undefined) return this.resources.findForShare(projectId, before.computeResourceId);
     return this.find('compute_resource', wanted, {
-      byId: (id) => this.resources.findForShare(projectId, id),
-      byName: (name) => this.resources.findByNameForShare(projectId, name),
+      byId: (id) => this.resources.findForShare(projectId, id, within),
+      byName: (name) => this.resources.findByNameForShare(projectId, name, within),
     });
   }
 
@@ -366,7 +368,7 @@ function holderOf(id: number): string {
 }
 
 function scopeOf({ projectId, id }: ComputeResource): ImageScope {
-  return { projectId, parent: 'computeResource', parentId: id, within: { locationId: null } };
+  return { projectId, parent: 'computeResource', parentId: id, within: EVERYWHERE };
 }
 
 function orElse(reference: Reference | undefined, id: number): Reference {

@@ -14,6 +14,7 @@ import type {
   OperatingSystem,
   OperatingSystemDetail,
   OperatingSystemField,
+  Within,
 } from '../provisioning.types.js';
 import type { RowKey } from '../row-key.js';
 import { OperatingSystemsRepository } from './operating-systems.repository.js';
@@ -50,12 +51,12 @@ export class OperatingSystemsService {
   }
 
   /** With what refers to it, as far as the actor sees it. @throws NotPermittedError, RowNotFoundError */
-  async describe(actor: Actor, key: RowKey): Promise<OperatingSystemDetail> {
+  async describe(actor: Actor, within: Within, key: RowKey): Promise<OperatingSystemDetail> {
     const row = await this.get(actor, key);
     return {
       row,
       architectures: await this.systems.architectures(row.id),
-      images: await this.mentions.of('operating_system_id', row.id, actor.projectId),
+      images: await this.mentions.of('operating_system_id', row.id, actor.projectId, within),
     };
   }
 
