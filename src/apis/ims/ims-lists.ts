@@ -1,27 +1,8 @@
-import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import type { Sent } from '../shared/documents/answered.js';
 import type { ListQuery } from './ims-list-query.js';
 
-const PIECE_CHARACTERS = 64 * 1024;
-
-/**
- * Answers with a whole list as a bare JSON array, however long: records are taken from the source as fast as the client
- * reads, and never held together.
- */
-export async function sendList<T, Wire extends object>(
-  reply: FastifyReply,
-  records: AsyncIterable<T>,
-  present: (record: T) => Wire,
-): Promise<Sent<Wire[]>> {
-  const iterator = records[Symbol.asyncIterator]();
-  // While nothing has been sent a failure can still be told.
-  const first = await iterator.next();
-  await reply
-    .header('content-type', 'application/json; charset=utf-8')
-    .send(Readable.from(jsonArray(first, iterator, present), { objectMode: false, highWaterMark: PIECE_CHARACTERS }));
-  return undefined;
-}
+export { sendList } from '../shared/whole-list.js';
 
 /** Answers with one page; `records` holds one more than asked for if there is a next one. */
 export async function sendPage<T extends { readonly id: string }, Wire extends object>(
@@ -35,27 +16,4 @@ export async function sendPage<T extends { readonly id: string }, Wire extends o
   if (records.length > limit) void reply.header('link', `<${query.nextPage(page.at(-1)!.id)}>; rel="next"`);
   await reply.send(page.map(present));
   return undefined;
-}
-
-async function* jsonArray<T>(
-  first: IteratorResult<T, unknown>,
-  iterator: AsyncIterator<T>,
-  present: (record: T) => object,
-): AsyncGenerator<string> {
-  let piece = '[';
-  let separator = '';
-  try {
-    for (let next = first; !next.done; next = await iterator.next()) {
-      piece += separator + JSON.stringify(present(next.value));
-      separator = ',';
-      if (piece.length >= PIECE_CHARACTERS) {
-        yield piece;
-        piece = '';
-      }
-    }
-    yield `${piece}]`;
-  } finally {
-    // The client may have left in the middle.
-    await iterator.return?.();
-  }
 }

@@ -1,5 +1,6 @@
 // What Foreman's clients look up around images, as in Foreman 3.12.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
 import { answeredAfter, basic, clients, denied, ForemanClient, given, notFound, TIME, UNKNOWN_UUID } from './wire.js';
 
@@ -184,6 +185,24 @@ describe('a compute resource', () => {
     expect((await alice.get('/api/compute_resources/999999/available_images')).body).toEqual(
       notFound('compute_resource', '999999'),
     );
+  });
+
+  it('tells of all images that may be bound, however many', async () => {
+    const { kiln: registry } = await given(bob);
+    const database = new pg.Client({ connectionString: kiln.databaseUrl });
+    await database.connect();
+    await database.query(
+      `INSERT INTO images (id, project_id, name, status, visibility, origin, created_at)
+       SELECT gen_random_uuid(), p.id, 'many-' || n, 'active', 'private', 'upload', now() - n * interval '1 ms'
+       FROM projects p, generate_series(1, 10001) n WHERE p.name = 'beta'`,
+    );
+    await database.end();
+
+    const { body, headers } = await bob.get(`/api/compute_resources/${registry}/available_images`);
+
+    const many = body.filter(({ name }: { name: string }) => name.startsWith('many-'));
+    expect([many.length, many[0].name, many[10_000].name]).toEqual([10_001, 'many-1', 'many-10001']);
+    expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
   });
 
   it('is searched for by its type, location and organization', async () => {

@@ -1,5 +1,5 @@
-import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Req, UseGuards } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Controller, Delete, Get, HttpCode, Param, Patch, Post, Put, Req, Res, UseGuards } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   type ComputeResource,
   type ComputeResourceDetail,
@@ -7,7 +7,9 @@ import {
   ComputeResourcesService,
   REGISTRY_PROVIDER,
 } from '../../../modules/provisioning/index.js';
+import type { Sent } from '../../shared/documents/answered.js';
 import { PublicAddress } from '../../shared/public-address.js';
+import { sendList } from '../../shared/whole-list.js';
 import { AsksForPage } from '../apidoc/asks-for-page.js';
 import { COMPUTE_RESOURCE_ATTRIBUTES } from '../apidoc/attributes.js';
 import { TakesChange, TakesNew } from '../apidoc/takes-attributes.js';
@@ -54,9 +56,13 @@ export class ForemanComputeResourcesController {
 
   /** A bare list: what an image of the compute resource may have as its `uuid`. */
   @Get(':id/available_images')
-  async availableImages(@CurrentCall() { actor, within }: ForemanCall, @Param('id') id: string) {
-    const images = await this.resources.availableImages(actor, within, readRowKey(id));
-    return images.map((image) => ({ uuid: image.id, name: image.name || image.id }));
+  availableImages(
+    @CurrentCall() { actor, within }: ForemanCall,
+    @Param('id') id: string,
+    @Res() reply: FastifyReply,
+  ): Promise<Sent<{ uuid: string; name: string }[]>> {
+    const images = this.resources.availableImages(actor, within, readRowKey(id));
+    return sendList(reply, images, (image) => ({ uuid: image.id, name: image.name || image.id }));
   }
 
   @Post()

@@ -23,8 +23,6 @@ import { asReader } from '../registry-viewer.js';
 import type { RowKey } from '../row-key.js';
 import { ComputeResourcesRepository } from './compute-resources.repository.js';
 
-/** Longer than any list that is answered whole. */
-const AVAILABLE_MAXIMUM = 10_000;
 /** Longest address. */
 const URL_MAXIMUM = 2_000;
 
@@ -65,23 +63,23 @@ export class ComputeResourcesService {
   }
 
   /**
-   * What its images may point at: active images of the registry that the project sees, newest first; none of any other
-   * provider. At most `AVAILABLE_MAXIMUM`.
+   * What its images may point at: active images of the registry that the project sees, newest first, read as they are
+   * consumed; none of any other provider.
    * @throws NotPermittedError, RowNotFoundError
    */
-  async availableImages(actor: Actor, within: Within, key: RowKey): Promise<Image[]> {
+  async *availableImages(actor: Actor, within: Within, key: RowKey): AsyncGenerator<Image, void, undefined> {
     const { provider } = await this.get(actor, within, key);
-    if (provider !== REGISTRY_PROVIDER) return [];
-    const found: Image[] = [];
-    const list = this.images.stream(asReader(actor), {
+    if (provider !== REGISTRY_PROVIDER) return;
+    yield* this.images.stream(asReader(actor), {
       scope: { kind: 'visible', memberStatus: 'accepted' },
       filter: { statuses: ['active'], hidden: false },
       sort: [{ key: 'createdAt', direction: 'desc' }],
     });
-    for await (const image of list) {
-      if (found.push(image) === AVAILABLE_MAXIMUM) break;
-    }
-    return found;
+  }
+
+  /** Before what it is to be is read. @throws NotPermittedError */
+  mayCreate(actor: Actor): void {
+    mayChange(actor, 'create_compute_resources');
   }
 
   /** @throws NotPermittedError, RecordInvalidError */
