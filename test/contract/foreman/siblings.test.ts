@@ -105,7 +105,9 @@ describe.each(KINDS)('$path', ({ path, wrapper, owner, others, valid, required }
   it('are not changed by others', async () => {
     const { id } = await owner().create(all, { [wrapper]: valid() });
 
-    expect((await others().post(all, { [wrapper]: valid() })).body).toEqual(denied(`create_${path}`));
+    for (const wanted of [valid(), {}]) {
+      expect((await others().post(all, { [wrapper]: wanted })).body).toEqual(denied(`create_${path}`));
+    }
     expect((await others().put(`${all}/${id}`, { [wrapper]: { name: 'x' } })).body).toEqual(denied(`edit_${path}`));
     expect((await others().delete(`${all}/${id}`)).body).toEqual(denied(`destroy_${path}`));
     expect((await nobody.get(all)).status).toBe(401);

@@ -45,6 +45,7 @@ export class ForemanArchitecturesController {
   @HttpCode(201)
   @TakesNew('architecture', ARCHITECTURE_ATTRIBUTES)
   async create(@CurrentCall() { actor, body }: ForemanCall) {
+    this.architectures.mayCreate(actor);
     const name = new Attributes(body, 'architecture').required('name');
     return presentArchitecture(await this.architectures.create(actor, { name }));
   }

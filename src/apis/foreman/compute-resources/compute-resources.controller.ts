@@ -69,6 +69,7 @@ export class ForemanComputeResourcesController {
   @HttpCode(201)
   @TakesNew('compute_resource', COMPUTE_RESOURCE_ATTRIBUTES)
   async create(@CurrentCall() { actor, within, body }: ForemanCall, @Req() request: FastifyRequest) {
+    this.resources.mayCreate(actor);
     const resource = new Attributes(body, 'compute_resource');
     const wanted = {
       name: resource.required('name'),

@@ -40,6 +40,7 @@ export class ForemanLocationsController {
   @HttpCode(201)
   @TakesNew('location', LOCATION_ATTRIBUTES)
   async create(@CurrentCall() { actor, body }: ForemanCall) {
+    this.locations.mayCreate(actor);
     const location = new Attributes(body, 'location');
     const wanted = { name: location.required('name'), description: location.text('description') ?? null };
     return presentLocation(await this.locations.create(actor, wanted));

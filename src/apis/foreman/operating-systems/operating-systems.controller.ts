@@ -58,6 +58,7 @@ export class ForemanOperatingSystemsController {
   @HttpCode(201)
   @TakesNew('operatingsystem', OPERATING_SYSTEM_ATTRIBUTES)
   async create(@CurrentCall() { actor, body }: ForemanCall) {
+    this.systems.mayCreate(actor);
     const { name, major } = requiredOf(body);
     const wanted = {
       minor: '',

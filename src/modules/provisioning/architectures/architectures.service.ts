@@ -46,9 +46,14 @@ export class ArchitecturesService {
     };
   }
 
+  /** Before what it is to be is read. @throws NotPermittedError */
+  mayCreate(actor: Actor): void {
+    mayAdminister(actor, 'create_architectures');
+  }
+
   /** @throws NotPermittedError, RecordInvalidError */
   async create(actor: Actor, wanted: { readonly name: string }): Promise<Architecture> {
-    mayAdminister(actor, 'create_architectures');
+    this.mayCreate(actor);
     check(null, wanted.name);
     return this.storing(null, async () => {
       const created = await this.architectures.insert(wanted.name);

@@ -84,7 +84,7 @@ export class ComputeResourcesService {
 
   /** @throws NotPermittedError, RecordInvalidError */
   create(actor: Actor, within: Within, asked: CreateComputeResource): Promise<ComputeResourceDetail> {
-    mayChange(actor, 'create_compute_resources');
+    this.mayCreate(actor);
     const wanted = trimmed(asked);
     check(null, wanted);
     return this.storing(null, async () => {

@@ -34,9 +34,14 @@ export class LocationsService {
     return found;
   }
 
+  /** Before what it is to be is read. @throws NotPermittedError */
+  mayCreate(actor: Actor): void {
+    mayAdminister(actor, 'create_locations');
+  }
+
   /** @throws NotPermittedError, RecordInvalidError */
   async create(actor: Actor, wanted: CreateLocation): Promise<Location> {
-    mayAdminister(actor, 'create_locations');
+    this.mayCreate(actor);
     check(null, wanted);
     return this.storing(null, async () => {
       const created = await this.locations.insert(wanted.name, wanted.description);

@@ -60,9 +60,14 @@ export class OperatingSystemsService {
     };
   }
 
+  /** Before what it is to be is read. @throws NotPermittedError */
+  mayCreate(actor: Actor): void {
+    mayAdminister(actor, 'create_operatingsystems');
+  }
+
   /** @throws NotPermittedError, RecordInvalidError */
   create(actor: Actor, wanted: CreateOperatingSystem): Promise<OperatingSystem> {
-    mayAdminister(actor, 'create_operatingsystems');
+    this.mayCreate(actor);
     check(null, wanted, null);
     return this.storing(null, async () => {
       const created = await this.systems.insert(wanted);
