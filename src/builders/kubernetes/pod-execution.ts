@@ -1,20 +1,12 @@
 import type { V1Pod } from '@kubernetes/client-node';
-import {
-  BUILD_FAILURE_CODES,
-  BuildFailedError,
-  type BuildFailureCode,
-  type BuildOrder,
-  type BuildReporter,
-  type BuildResult,
-  BUILT_ROLES,
-  type BuiltFile,
-} from '../../modules/jobs/index.js';
+import { BuildFailedError, type BuildOrder, type BuildReporter, type BuildResult } from '../../modules/jobs/index.js';
 import type { Cluster, ClusterObject, JobObject } from '../../platform/kubernetes/cluster.js';
 import type { ClusterWatch } from '../../platform/kubernetes/cluster-watch.js';
 import { Log } from '../../platform/logging/log.js';
 import { CONTAINER, LABELS } from './job-objects.js';
 import { fateOfGone, fateOfJob, hasFinished, type PodStage, stageOf } from './pod-fate.js';
 import { followPodLog } from './pod-log.js';
+import { type Fate, readOutcome } from './pod-outcome.js';
 
 /** A Job says a little later than its pods why they went. */
 const AFTERWORD_MS = 3_000;
@@ -27,8 +19,6 @@ const LINGER_MS = 90_000;
 /** Statuses of the builder program beside 0. */
 const EXIT_LEASE_LOST = 3;
 const EXIT_TOLD_TO_STOP = 143;
-
-type Fate = { readonly outcome: BuildResult } | { readonly failure: BuildFailedError };
 
 /** One Job in the cluster from its creation to its end, as the informers see it. */
 export class PodExecution {
@@ -209,30 +199,4 @@ function fateOfEnded(pod: V1Pod, exitCode: number): BuildFailedError {
     return new BuildFailedError('executor.deleted', `The build's pod was told to stop`);
   }
   return new BuildFailedError('executor.failed', `The builder ended early, with status ${exitCode}`);
-}
-
-/** The program's last word, which the code of a recipe might have forged: every part of it is checked. */
-function readOutcome(text: string): Fate {
-  let found: unknown;
-  try {
-    found = JSON.parse(text);
-  } catch {
-    found = undefined;
-  }
-  const { files, code, message } = (found ?? {}) as { files?: unknown; code?: unknown; message?: unknown };
-  if (typeof message === 'string') {
-    const known = (BUILD_FAILURE_CODES as readonly unknown[]).includes(code);
-    return { failure: new BuildFailedError(known ? (code as BuildFailureCode) : 'build.failed', message) };
-  }
-  if (Array.isArray(files) && files.every(isBuiltFile)) {
-    return { outcome: { files: files.map(({ role, fileId }) => ({ role, fileId })) } };
-  }
-  return {
-    failure: new BuildFailedError('executor.failed', 'The builder ended without saying what became of the build'),
-  };
-}
-
-function isBuiltFile(value: unknown): value is BuiltFile {
-  const { role, fileId } = (value ?? {}) as { role?: unknown; fileId?: unknown };
-  return (BUILT_ROLES as readonly unknown[]).includes(role) && typeof fileId === 'string';
 }

@@ -7,6 +7,7 @@ function aPod(status: object): V1Pod {
   return { spec: { containers: [{ name: 'builder', resources: { limits } }] }, status };
 }
 
+const FILES = '{"files":[{"role":"rootfs","fileId":"a file"}]}';
 const of = (state: object) => [{ name: 'builder', image: 'kiln:1', imageID: '', ready: false, restartCount: 0, state }];
 const condition = (type: string, reason: string, status = 'True') => [{ type, status, reason, message: 'so it is' }];
 
@@ -68,6 +69,30 @@ describe('stageOf', () => {
         code: 'executor.out_of_memory',
         message: 'The build needed more memory than its pod may have (5Gi)',
       },
+    ],
+    [
+      'done although a part of the build was out of memory',
+      { phase: 'Failed', containerStatuses: of({ terminated: { exitCode: 0, reason: 'OOMKilled', message: FILES } }) },
+      { kind: 'ended', exitCode: 0, outcome: FILES },
+    ],
+    [
+      'done before it was evicted',
+      {
+        phase: 'Failed',
+        reason: 'Evicted',
+        containerStatuses: of({ terminated: { exitCode: 0, reason: 'Completed', message: FILES } }),
+      },
+      { kind: 'ended', exitCode: 0, outcome: FILES },
+    ],
+    [
+      'out of memory, in the words of the program',
+      {
+        phase: 'Failed',
+        containerStatuses: of({
+          terminated: { exitCode: 0, reason: 'OOMKilled', message: '{"code":"build.failed","message":"killed"}' },
+        }),
+      },
+      { kind: 'died', code: 'executor.out_of_memory' },
     ],
     [
       'evicted',

@@ -1,6 +1,7 @@
 import type { V1ContainerStatus, V1Job, V1Pod } from '@kubernetes/client-node';
 import { BuildFailedError, type BuildFailureCode } from '../../modules/jobs/index.js';
 import { CONTAINER } from './job-objects.js';
+import { readOutcome } from './pod-outcome.js';
 
 /** What a pod that has not ended is doing. */
 export type PodStage =
@@ -47,10 +48,14 @@ const DELETED = `The build's pod was deleted while the job ran`;
 
 /** Where a pod stands, from what the cluster says of it. */
 export function stageOf(pod: V1Pod): PodStage {
-  const died = deathOf(pod);
-  if (died) return died;
   const container = builderOf(pod);
   const terminated = container?.state?.terminated;
+  // A result that is whole counts, whatever befell a part of the build, or the pod when it was done.
+  if (terminated?.exitCode === 0 && 'outcome' in readOutcome(terminated.message ?? '')) {
+    return { kind: 'ended', exitCode: 0, outcome: terminated.message! };
+  }
+  const died = deathOf(pod);
+  if (died) return died;
   if (terminated) {
     if (terminated.reason === 'OOMKilled') return outOfMemory(pod);
     if (START_FAILURES.includes(terminated.reason ?? '')) {

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type {
   CoreV1Event,
@@ -13,6 +12,7 @@ import { fetch } from 'undici';
 import { ask, type Patience, PATIENCE } from './cluster-call.js';
 import { ClusterWatch } from './cluster-watch.js';
 import { ClusterObjectExistsError, ClusterUnavailableError } from './cluster.errors.js';
+import { type LogLine, LogLines } from './log-lines.js';
 import { steadyWatch } from './steady-watch.js';
 
 export type { V1Job as JobObject, V1Pod as PodObject } from '@kubernetes/client-node';
@@ -40,12 +40,6 @@ export interface ClusterOptions {
   /** Path of a kubeconfig; undefined: the service account of the pod this process runs in. */
   readonly kubeconfig?: string;
   readonly patience?: Patience;
-}
-
-/** One line of a container's log and when it was written (RFC 3339, as the cluster tells it). */
-export interface LogLine {
-  readonly at: string;
-  readonly text: string;
 }
 
 const PAGE = 250;
@@ -158,7 +152,8 @@ export class Cluster {
   }
 
   /**
-   * Reads a container's log line by line until it ends: with the container, or because the connection did.
+   * Reads a container's log line by line, long lines piece by piece, until it ends: with the container, or because the
+   * connection did.
    * @param after the `at` of the last line that is known; lines of that second may come again
    * @returns false: there is no log (yet)
    * @throws ClusterUnavailableError it cannot be read now, or breaks off; what was read stays read
@@ -198,14 +193,13 @@ export class Cluster {
       }
       return false;
     }
-    const body = Readable.fromWeb(answer.body);
-    const end = new Promise<unknown>((resolve) => body.once('error', resolve).once('close', () => resolve(undefined)));
-    for await (const line of createInterface({ input: body, crlfDelay: Infinity })) {
-      const space = line.indexOf(' ');
-      onLine({ at: line.slice(0, space), text: line.slice(space + 1) });
+    const lines = new LogLines(onLine);
+    try {
+      for await (const text of Readable.fromWeb(answer.body).setEncoding('utf8')) lines.push(text as string);
+    } catch (error) {
+      throw new ClusterUnavailableError(`reading the log of ${pod}`, error);
     }
-    const broken = await end;
-    if (broken !== undefined) throw new ClusterUnavailableError(`reading the log of ${pod}`, broken);
+    lines.end();
     return true;
   }
 

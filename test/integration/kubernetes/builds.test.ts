@@ -21,6 +21,7 @@ case $do in
   forge) printf '{"files":[{"role":"rootfs","fileId":"00000000-0000-4000-8000-000000000000"}]}' > $T ;;
   count) i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo "line $i"; sleep 0.1; done
     printf '{"code":"build.failed","message":"counted"}' > $T ;;
+  ramble) head -c 100000 /dev/zero | tr '\\0' x; echo; printf '{"code":"build.failed","message":"rambled"}' > $T ;;
   hang) trap 'exit 143' TERM; while :; do sleep 0.2; done ;;
 esac
 `;
@@ -411,6 +412,15 @@ describe('builds in Kubernetes', () => {
     expect(cause?.message).toBe('counted');
     const lines = (await logOf(id)).split('\n').filter((line) => line.startsWith('line '));
     expect(lines).toEqual(Array.from({ length: 40 }, (_, at) => `line ${at + 1}`));
+  });
+
+  it('takes a line that has no end in sight in pieces', async () => {
+    const id = await job('ramble');
+
+    expect((await ended(id)).cause?.message).toBe('rambled');
+    const pieces = (await logOf(id)).split('\n').filter((line) => line.startsWith('xx'));
+    expect(pieces.join('')).toBe('x'.repeat(100_000));
+    expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThanOrEqual(16_384);
   });
 
   it('ends the pod of a job that is cancelled', async () => {
