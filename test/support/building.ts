@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -48,7 +48,9 @@ export function anOrder(changes: Partial<BuildOrder> = {}): BuildOrder {
     kernelParametersFileName: 'kernel-parameters',
     requireDkms: false,
     enableDebug: false,
-    sourceSizeBytes: 2 ** 30,
+    // Of what is built in the end, as `start` sees it.
+    sourceSizeBytes: 0,
+    sourceMd5: '',
     buildEnvSizeGib: 15,
     memoryGib: 8,
     shell: null,
@@ -64,6 +66,7 @@ export function start(
   archive: Buffer,
   onPhase: (phase: BuildPhase) => Promise<void> | void = () => undefined,
   signal?: AbortSignal,
+  open = () => Readable.from([archive]),
 ) {
   const phases: BuildPhase[] = [];
   const percents: number[] = [];
@@ -86,7 +89,11 @@ export function start(
       return fileId;
     },
   };
-  const done = builder.build(order, () => Promise.resolve(Readable.from([archive])), report, signal ?? cancel.signal);
+  const source = {
+    sourceSizeBytes: order.sourceSizeBytes || archive.length,
+    sourceMd5: order.sourceMd5 || createHash('md5').update(archive).digest('hex'),
+  };
+  const done = builder.build({ ...order, ...source }, () => Promise.resolve(open()), report, signal ?? cancel.signal);
   done.catch(() => undefined);
   return { done, cancel: (reason: Error) => cancel.abort(reason), phases, percents, shells, log: () => log };
 }

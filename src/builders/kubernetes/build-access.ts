@@ -2,6 +2,9 @@ import type { Config } from '../../config/config.js';
 import type { BuilderAccess, BuildOrder } from '../../modules/jobs/index.js';
 import { claimBytes, hasShell, type ProgramAccess } from './job-objects.js';
 
+/** The rest is for what the container itself writes: its log, and what is not in the work folder. */
+const EPHEMERAL_SHARE = 0.95;
+
 /** Where the program of one execution gets its source, brings its results and tells how far it is. */
 export function accessOf(
   order: BuildOrder,
@@ -24,8 +27,9 @@ export function accessOf(
       timeoutMs,
       shellTimeoutMs,
       scriptTimeoutMs,
-      // The claim was made as large as the job asks for; what others use of a node is everybody's.
-      diskBytes: workVolume === 'claim' ? claimBytes(order) : diskBytes,
+      // The claim was made as large as the job asks for. What others use of a node is everybody's, and a pod that uses more
+      // of it than it may is evicted, so the program must be the one that notices.
+      diskBytes: workVolume === 'claim' ? claimBytes(order) : Math.min(diskBytes, EPHEMERAL_SHARE * claimBytes(order)),
       outputBytes,
       memoryBytes: memoryBytes ?? null,
       compressionLevel,

@@ -28,11 +28,10 @@ export interface GatewayExecution {
 /**
  * Kiln's side of one builder program that runs on this machine: the source, the files and the reports, by HTTP on the
  * loopback, for whoever has the token. What Kiln refuses is the end of the build: `fault` is it. A report that cannot be
- * taken now comes again, so it is the end only where the program gives up.
+ * taken now comes again, or is left out.
  */
 export class Gateway {
   private failure: Error | undefined;
-  private trouble: Error | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -56,7 +55,7 @@ export class Gateway {
 
   /** Why Kiln wants no more of this build. */
   get fault(): Error | undefined {
-    return this.failure ?? this.trouble;
+    return this.failure;
   }
 
   address(name: 'source' | 'files' | 'report'): Address {
@@ -80,10 +79,7 @@ export class Gateway {
       else if (method === 'PUT' && url?.startsWith('/files/')) await this.store(url.slice(7), request, response);
       else answer(response, 404);
     } catch (error) {
-      if (error instanceof UnavailableError && url === '/report') {
-        this.trouble = error;
-        return answer(response, 503);
-      }
+      if (error instanceof UnavailableError && url === '/report') return answer(response, 503);
       this.failure ??= error as Error;
       this.onFault();
       if (response.headersSent) response.destroy();
@@ -99,7 +95,7 @@ export class Gateway {
   private async sendSource(response: ServerResponse): Promise<void> {
     const body = await this.execution.source();
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
-    // Where it breaks off, the program says that it could not be read.
+    // Where it breaks off, the program asks again.
     await pipeline(body, response).catch(() => undefined);
   }
 
@@ -112,7 +108,6 @@ export class Gateway {
       await report.shell(port === undefined ? { status } : { status, host: shellHost, port, hostKey });
     }
     if (told.phase !== undefined) await report.phase(told.phase);
-    this.trouble = undefined;
     answer(response, 204);
   }
 

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BuildFailedError, type BuiltRole, type ShellOrder } from '../../modules/jobs/builder.js';
 import { archProblem, networkProblem } from '../sandbox/host.js';
 import { openRegularFile } from '../sandbox/regular-file.js';
 import { Sandbox } from '../sandbox/sandbox.js';
 import { WorkFolder } from '../sandbox/work-folder.js';
 import { fetchSource } from './fetch-source.js';
-import type { Kiln } from './kiln.js';
+import { type Kiln, LeaseLostError } from './kiln.js';
 import { kiwiCommand } from './kiwi-command.js';
 import { KiwiLog } from './kiwi-log.js';
 import { PROGRAM_DEFAULTS, type ProgramOptions, type ProgramOrder, type ProgramOutcome } from './order.js';
@@ -94,7 +95,18 @@ export class BuildProgram {
 
   private async fetch(): Promise<void> {
     await this.kiln.phase('fetching');
-    await fetchSource(await this.kiln.source(), this.folder.archive(), this.order.sourceSizeBytes, this.stop);
+    const { sourceTries, sourcePauseMs } = this.options;
+    for (let left = sourceTries - 1; ; left -= 1) {
+      try {
+        return await fetchSource(await this.kiln.source(), this.folder.archive(), this.order, this.stop);
+      } catch (error) {
+        if (this.stop.aborted || error instanceof BuildFailedError || error instanceof LeaseLostError) throw error;
+        const why = `What is to be built could not be read: ${(error as Error).message}`;
+        if (left === 0) throw new BuildFailedError('build.failed', why, { cause: error });
+        this.log(`kiln: ${why}; trying again\n`);
+      }
+      await delay(sourcePauseMs, undefined, { signal: this.stop });
+    }
   }
 
   private async make(): Promise<void> {
@@ -293,8 +305,9 @@ export class BuildProgram {
   private async tellShell(server: ShellServer, hostKey: string): Promise<void> {
     // Nobody is in the sandbox yet who could have put something in its place.
     await server.leadTo(join(this.folder.path, 'work', 'shell.sock'));
-    await this.kiln.shell({ status: 'active', port: server.port, hostKey });
-    await this.kiln.phase('waiting_on_user');
+    // Nobody would come who does not know of it.
+    await this.kiln.shell({ status: 'active', port: server.port, hostKey }, this.stop);
+    await this.kiln.phase('waiting_on_user', this.stop);
     this.log(`kiln: the shell is open; the key of its host is ${hostKey}\n`);
   }
 
@@ -343,7 +356,7 @@ export class BuildProgram {
     const uploaded = [];
     for (const { role, sizeBytes, open } of files) {
       this.stop.throwIfAborted();
-      uploaded.push({ role, sizeBytes, fileId: await this.kiln.upload(role, sizeBytes, open) });
+      uploaded.push({ role, sizeBytes, fileId: await this.kiln.upload(role, sizeBytes, open, this.stop) });
     }
     this.percent(100);
     return uploaded;

@@ -21,8 +21,8 @@ export class KilnUnreachableError extends Error {}
 
 /** The job is not this program's any more. */
 const LOST: ReadonlySet<number> = new Set([401, 403, 404, 409, 410]);
-const NONE: ReadonlySet<number> = new Set();
 const RETRY_MS = 1_000;
+const LONGEST_PAUSE_MS = 10_000;
 const TOO_MANY_REQUESTS = 429;
 /** How long nothing may be heard; a store may take its time to finish a large file. */
 const SILENCE_MS = 600_000;
@@ -33,23 +33,29 @@ interface Reply {
   readonly body: IncomingMessage;
 }
 
-/** What the program gets from Kiln and tells it, by plain HTTP. */
+/**
+ * What the program gets from Kiln and tells it, by plain HTTP. No build ends because a report cannot be delivered: after a
+ * while it is left out, and the log says so. What the build cannot do without is tried until a signal aborts.
+ *
+ * @see Image Management Service v3, states of a job
+ */
 export class Kiln {
   constructor(
     private readonly order: Pick<ProgramOrder, 'source' | 'upload' | 'report' | 'authorities'>,
-    /** How long Kiln may not answer; an attempt that fails late is made once more at least. */
+    /** How long a report is worth the wait; an attempt that fails late is made once more at least. */
     private readonly giveUpMs: number,
+    private readonly log: (text: string) => void,
     private readonly signal: AbortSignal,
   ) {}
 
-  /** @throws LeaseLostError, KilnUnreachableError */
-  async phase(phase: BuildPhase): Promise<void> {
-    await this.tell({ phase });
+  /** @param until it is told before all else, however long that takes. @throws LeaseLostError */
+  async phase(phase: BuildPhase, until?: AbortSignal): Promise<void> {
+    await this.tell({ phase }, until);
   }
 
-  /** @throws LeaseLostError, KilnUnreachableError */
-  async shell(shell: ShellState): Promise<void> {
-    await this.tell({ shell });
+  /** @param until it is told before all else, however long that takes. @throws LeaseLostError */
+  async shell(shell: ShellState, until?: AbortSignal): Promise<void> {
+    await this.tell({ shell }, until);
   }
 
   /** One that is not heard is no loss. @throws LeaseLostError */
@@ -63,64 +69,78 @@ export class Kiln {
     if (LOST.has(reply.status)) throw new LeaseLostError(`Kiln answered ${reply.status}`);
   }
 
-  /** The source from its first byte; it is asked for again while nothing of it has come. */
+  /** One attempt at the source, from its first byte. @throws LeaseLostError, KilnUnreachableError */
   async source(): Promise<Readable> {
     const { url, headers } = this.order.source;
-    // An address that a store has signed is refused for other reasons than that the job is gone.
-    const { status, body } = await this.persist(() => this.send('GET', url, headers), 'what is to be built', NONE);
+    const { status, body } = await this.send('GET', url, headers);
     if (status === 200) return body;
     body.destroy();
-    throw new KilnUnreachableError(`what is to be built could not be fetched: ${status}`);
+    // An address that a store has signed is refused for other reasons than that the job is gone.
+    const isKilns = headers.authorization !== undefined;
+    if (isKilns && LOST.has(status)) throw new LeaseLostError(`Kiln answered ${status} to what is to be built`);
+    throw new KilnUnreachableError(`it was answered with ${status}`);
   }
 
   /**
    * Hands a file over.
    * @returns its id
    * @throws BuildFailedError it is refused
-   * @throws LeaseLostError, KilnUnreachableError
+   * @throws LeaseLostError, KilnUnreachableError, or the reason of `until`
    */
-  async upload(role: BuiltRole, sizeBytes: number, open: () => Promise<Readable>): Promise<string> {
+  async upload(role: BuiltRole, sizeBytes: number, open: () => Promise<Readable>, until: AbortSignal): Promise<string> {
     const { url, headers } = this.order.upload;
     const length = { 'content-type': 'application/octet-stream', 'content-length': String(sizeBytes) };
     const reply = await this.persist(
-      async () => this.send('PUT', `${url}/${role}`, { ...headers, ...length }, await open()),
+      async (signal) => this.send('PUT', `${url}/${role}`, { ...headers, ...length }, await open(), signal),
       `the ${role}`,
+      until,
     );
     const answer = await readJson(reply.body);
     if (reply.status === 201 && typeof answer.fileId === 'string') return answer.fileId;
     throw refusal(reply.status, answer, role);
   }
 
-  private async tell(report: object): Promise<void> {
+  private async tell(report: object, until?: AbortSignal): Promise<void> {
     const { url, headers } = this.order.report;
     const text = Buffer.from(JSON.stringify(report));
-    const { status, body } = await this.persist(() => this.send('POST', url, headers, text), 'a report');
-    body.resume();
-    if (status >= 300) throw new KilnUnreachableError(`a report was answered with ${status}`);
+    try {
+      const send = (signal: AbortSignal) => this.send('POST', url, headers, text, signal);
+      const { status, body } = await this.persist(send, 'a report', until);
+      body.resume();
+      if (status >= 300) throw new KilnUnreachableError(`a report was answered with ${status}`);
+    } catch (error) {
+      if (!(error instanceof KilnUnreachableError)) throw error;
+      this.log(`kiln: ${error.message}; the build goes on\n`);
+    }
   }
 
-  /** Tries again while Kiln does not answer, or is not well. */
-  private async persist(send: () => Promise<Reply>, what: string, lost = LOST): Promise<Reply> {
+  /** Tries again while Kiln does not answer, or is not well: until it aborts, or else as long as a report is worth it. */
+  private async persist(
+    send: (signal: AbortSignal) => Promise<Reply>,
+    what: string,
+    until: AbortSignal | undefined,
+  ): Promise<Reply> {
+    const signal = until ? AbortSignal.any([this.signal, until]) : this.signal;
     let deadline: number | undefined;
-    for (;;) {
-      const reply = await send().catch((error: Error) => error);
-      this.signal.throwIfAborted();
-      let pauseMs = RETRY_MS;
+    for (let retryMs = RETRY_MS; ; retryMs = Math.min(2 * retryMs, LONGEST_PAUSE_MS)) {
+      const reply = await send(signal).catch((error: Error) => error);
+      signal.throwIfAborted();
+      let pauseMs = retryMs;
       if ('status' in reply) {
-        if (lost.has(reply.status)) {
+        if (LOST.has(reply.status)) {
           reply.body.destroy();
           throw new LeaseLostError(`Kiln answered ${reply.status} to ${what}`);
         }
         if (reply.status < 500 && reply.status !== TOO_MANY_REQUESTS) return reply;
-        pauseMs = Math.max(RETRY_MS, (Number(reply.body.headers['retry-after']) || 0) * 1_000);
+        pauseMs = Math.max(retryMs, (Number(reply.body.headers['retry-after']) || 0) * 1_000);
         reply.body.destroy();
       } else if (reply instanceof BuildFailedError) throw reply;
-      deadline ??= Date.now() + this.giveUpMs;
-      if (Date.now() + pauseMs > deadline) {
-        const why = 'status' in reply ? `it answered ${reply.status}` : reply.message;
-        throw new KilnUnreachableError(`Kiln cannot be reached for ${what}: ${why}`);
-      }
-      await delay(pauseMs, undefined, { signal: this.signal });
+      const why = `Kiln cannot be reached for ${what}: ${'status' in reply ? `it answered ${reply.status}` : reply.message}`;
+      if (until === undefined) {
+        deadline ??= Date.now() + this.giveUpMs;
+        if (Date.now() + pauseMs > deadline) throw new KilnUnreachableError(why);
+      } else if (retryMs === RETRY_MS) this.log(`kiln: ${why}; trying again\n`);
+      await delay(pauseMs, undefined, { signal });
     }
   }
 
@@ -129,6 +149,7 @@ export class Kiln {
     url: string,
     headers: Address['headers'],
     body: Buffer | Readable | null = null,
+    signal = this.signal,
   ): Promise<Reply> {
     const secure = url.startsWith('https:');
     const start = secure ? httpsRequest : httpRequest;
@@ -137,7 +158,7 @@ export class Kiln {
       method === 'POST'
         ? { 'content-type': 'application/json', 'content-length': String((body as Buffer).length) }
         : {};
-    const options = { method, headers: { ...json, ...headers }, signal: this.signal, timeout: SILENCE_MS, ...trust };
+    const options = { method, headers: { ...json, ...headers }, signal, timeout: SILENCE_MS, ...trust };
     const request = start(url, options);
     request.on('timeout', () => request.destroy(new Error(`nothing was heard for ${SILENCE_MS / 1_000} seconds`)));
     const answered = new Promise<Reply>((resolve, reject) => {

@@ -1,9 +1,10 @@
 import { writeSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { BuildFailedError } from '../../modules/jobs/builder.js';
+import { BuildFailedError, type BuildFailureCode } from '../../modules/jobs/builder.js';
+import { brokenLines } from './broken-lines.js';
 import { BuildProgram } from './build-program.js';
-import { Kiln, LeaseLostError } from './kiln.js';
+import { Kiln, KilnUnreachableError, LeaseLostError } from './kiln.js';
 import { EXIT, PROGRAM_DEFAULTS, type ProgramOrder, type ProgramOutcome } from './order.js';
 
 /** The builder program: runs one order (a file, or `-` for its input) to its end. What it prints is the log of the job. */
@@ -15,21 +16,29 @@ async function main(path: string): Promise<number> {
   const order = JSON.parse(path === '-' ? await text(process.stdin) : await readFile(path, 'utf8')) as ProgramOrder;
   if (order.version !== 1) throw new Error(`orders of version ${String(order.version)} are not understood`);
   const { reportGiveUpMs } = { ...PROGRAM_DEFAULTS, ...order.options };
-  const kiln = new Kiln(order, reportGiveUpMs, stopped.signal);
+  const log = brokenLines((text) => void process.stdout.write(text));
+  const kiln = new Kiln(order, reportGiveUpMs, log, stopped.signal);
   try {
-    const outcome = await BuildProgram.run(order, kiln, (text) => void process.stdout.write(text), stopped.signal);
+    const outcome = await BuildProgram.run(order, kiln, log, stopped.signal);
     await writeOutcome(order.outcome, outcome);
     return EXIT.done;
   } catch (error) {
     if (error instanceof StoppedError) return EXIT.stopped;
     if (error instanceof LeaseLostError) return EXIT.leaseLost;
-    if (!(error instanceof BuildFailedError)) throw error;
-    await writeOutcome(order.outcome, { code: error.code, message: error.message.slice(0, MAX_MESSAGE) });
+    const code = codeOf(error);
+    if (code === undefined) throw error;
+    await writeOutcome(order.outcome, { code, message: (error as Error).message.slice(0, MAX_MESSAGE) });
     return EXIT.done;
   }
 }
 
 class StoppedError extends Error {}
+
+/** Undefined: a fault of the program itself. */
+function codeOf(error: unknown): BuildFailureCode | undefined {
+  if (error instanceof BuildFailedError) return error.code;
+  return error instanceof KilnUnreachableError ? 'executor.failed' : undefined;
+}
 
 /** An outcome has 4096 bytes at most: a pod has no more room for it. */
 const MAX_MESSAGE = 1_000;

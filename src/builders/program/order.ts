@@ -25,8 +25,11 @@ export interface ProgramOptions {
   readonly diskWatchMs: number;
   /** Pause between two looks for what the person in the shell says. */
   readonly flagWatchMs: number;
-  /** How long Kiln may be away before the program gives up telling it something. */
+  /** How long Kiln may be away before a report is left out. */
   readonly reportGiveUpMs: number;
+  /** How often the source is fetched before it is given up, and the pause between two attempts. */
+  readonly sourceTries: number;
+  readonly sourcePauseMs: number;
 }
 
 export const PROGRAM_DEFAULTS: ProgramOptions = {
@@ -39,6 +42,9 @@ export const PROGRAM_DEFAULTS: ProgramOptions = {
   diskWatchMs: 2_000,
   flagWatchMs: 1_000,
   reportGiveUpMs: 30_000,
+  // As the containers of the reference do.
+  sourceTries: 20,
+  sourcePauseMs: 10_000,
 };
 
 export interface ProgramLimits {

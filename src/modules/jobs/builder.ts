@@ -28,6 +28,8 @@ export interface BuildOrder {
   readonly enableDebug: boolean;
   /** Expected size of the source in bytes, from its stored file. */
   readonly sourceSizeBytes: number;
+  /** Expected md5 of the source, in lower-case hexadecimal. */
+  readonly sourceMd5: string;
   /** Room that was asked for, and memory. */
   readonly buildEnvSizeGib: number;
   readonly memoryGib: number;
@@ -62,6 +64,8 @@ export interface ShellState {
   /** Where users reach it. */
   readonly host?: string;
   readonly port?: number;
+  /** Where programs within the cluster of the build reach it, if it has one. */
+  readonly inside?: { readonly host: string; readonly port: number };
   /** Public half of the key that its server shows, in the form of known_hosts. */
   readonly hostKey?: string;
 }
@@ -154,7 +158,7 @@ export abstract class Builder {
   /**
    * Runs one build to its end.
    *
-   * @param source opens the recipe archive (tar, usually gzip) or the root file system (squashfs); may be called once
+   * @param source opens the recipe archive (tar, usually gzip) or the root file system (squashfs) from its start; again where it broke off
    * @param signal aborts on cancel, lost lease or shutdown: every process and mount of the build is gone before the
    *   promise rejects (with the signal's reason)
    * @throws BuildFailedError with the cause to show

@@ -109,7 +109,8 @@ describeWith(['openssl', 'bwrap', 'mksquashfs', 'unsquashfs', 'sshd'], 'The auth
       const url = `https://${ADDRESS}:${(server.address() as AddressInfo).port}/program`;
       const [source, never] = [{ url, headers: {} }, new AbortController().signal];
       const order = { source, upload: source, report: source };
-      const fetching = (authorities: string[]) => new Kiln({ ...order, authorities }, 0, never).source();
+      const fetching = (authorities: string[]) =>
+        new Kiln({ ...order, authorities }, 0, () => undefined, never).source();
 
       expect(await text(await fetching([certificate]))).toBe('');
       await expect(fetching([])).rejects.toThrow(/self-signed certificate/);

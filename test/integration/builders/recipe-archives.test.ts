@@ -1,4 +1,5 @@
 import { expect, it } from '@jest/globals';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { aBuilder, anOrder, start, workFolders } from '../../support/building.js';
 import { describeWith } from '../../support/programs.js';
@@ -142,6 +143,30 @@ describeWith(BUILD_PROGRAMS, 'Recipe archives', () => {
     const { done } = start(builder, anOrder({ sourceSizeBytes: 1_000 }), tar([CONFIG]));
 
     await expect(done).rejects.toMatchObject({ code: 'recipe.invalid', message: expect.stringMatching(/1000 bytes/) });
+  });
+
+  it.each([
+    ['that break off are fetched again', (whole: Buffer) => whole.subarray(0, 700), /ended \d+ bytes too early/],
+    ['that arrive damaged are fetched again', (whole: Buffer) => Buffer.from(whole).fill(1, 0, 9), /md5/],
+  ])('%s, and fail the build in the end', async (_how, damage, said) => {
+    const { builder } = await aBuilder({}, { sourcePauseMs: 10, sourceTries: 3 });
+    const archive = tar([CONFIG]);
+    const endAfter = async (failures: number) => {
+      let fetched = 0;
+      const open = () => Readable.from([(fetched += 1) > failures ? archive : damage(archive)]);
+      const build = start(builder, anOrder(), archive, undefined, undefined, open);
+      const failure = (await build.done.catch((error: unknown) => error)) as { code: string; message: string };
+      return { failure, fetched, phases: build.phases, log: build.log() };
+    };
+
+    const mended = await endAfter(2);
+    const lost = await endAfter(3);
+
+    expect(mended.fetched).toBe(3);
+    expect(mended.phases).toContain('building');
+    expect(mended.log).toMatch(said);
+    expect(lost).toMatchObject({ fetched: 3, phases: ['fetching'], failure: { code: 'build.failed' } });
+    expect(lost.failure.message).toMatch(said);
   });
 
   it('may be plain tar, name their folder, and hold links within the recipe or into the image', async () => {

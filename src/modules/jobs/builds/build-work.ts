@@ -133,6 +133,7 @@ function orderOf(job: Job, source: CompleteFile, scripts: ScriptsOrder | null): 
     requireDkms: job.requireDkms,
     enableDebug: job.enableDebug,
     sourceSizeBytes: source.sizeBytes,
+    sourceMd5: source.md5,
     buildEnvSizeGib: job.buildEnvSizeGib!,
     memoryGib: job.memoryGib!,
     shell: opens ? { ...container, authorizedKey: job.publicKey! } : null,
