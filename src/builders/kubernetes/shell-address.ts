@@ -33,7 +33,7 @@ export class ShellAddress {
     while (!signal.aborted) {
       try {
         const address = await this.look();
-        if (address) return await this.report.shell({ ...address });
+        if (address) return await this.report.shell({ ...address, inside: this.inside() });
       } catch {
         // The cluster or the database will be back; a lease that is lost meanwhile ends the execution by itself.
       }
@@ -41,14 +41,22 @@ export class ShellAddress {
     }
   }
 
+  /** The name that every Service has, whatever leads to it from outside. */
+  private inside(): { readonly host: string; readonly port: number } {
+    const host = `${this.service.metadata.name}.${this.cluster.namespace}.svc.cluster.local`;
+    return { host, port: this.servicePort().port };
+  }
+
+  private servicePort() {
+    return this.service.spec!.ports![0]!;
+  }
+
   /** Undefined: nobody knows yet. */
   private async look(): Promise<{ readonly host: string; readonly port: number } | undefined> {
     const { serviceType, shellHost } = this.config.kubernetes;
     const { name } = this.service.metadata;
-    const port = this.service.spec!.ports![0]!;
-    if (serviceType === 'ClusterIP') {
-      return { host: `${name}.${this.cluster.namespace}.svc.cluster.local`, port: port.port };
-    }
+    const port = this.servicePort();
+    if (serviceType === 'ClusterIP') return this.inside();
     if (serviceType === 'NodePort') {
       const pods = this.watch.of(this.jobName).pods;
       const host = shellHost ?? pods.find(({ status }) => status?.hostIP !== undefined)?.status?.hostIP;

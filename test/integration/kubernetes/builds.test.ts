@@ -500,6 +500,10 @@ describe('builds in Kubernetes', () => {
       host: 'shells.test',
       port: service.spec.ports[0].nodePort,
     });
+    expect(shown.connection_info['cluster.local']).toEqual({
+      host: `cray-ims-${id}-service.${cluster.namespace}.svc.cluster.local`,
+      port: 22,
+    });
   });
 
   it('ends what a worker left that died, and starts over', async () => {

@@ -47,10 +47,15 @@ export class ImsJobsPresenter {
 
   private presentContainer(job: Job, { name, jail }: SshContainer) {
     const { sshSubnet, sshDomain, namespace } = this.config.ims;
-    const { status = 'pending', host, port } = job.shell ?? {};
+    const { status = 'pending', host, port, inside } = job.shell ?? {};
     if (host !== undefined && port !== undefined) {
       const reachable = { host, port };
-      return { name, jail, status, connection_info: { customer_access: reachable, 'cluster.local': reachable } };
+      return {
+        name,
+        jail,
+        status,
+        connection_info: { customer_access: reachable, 'cluster.local': inside ?? reachable },
+      };
     }
     return {
       name,
