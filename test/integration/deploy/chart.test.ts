@@ -139,6 +139,19 @@ describeWith(['helm'], 'the chart', () => {
         'image.pullSecrets[0]=registry,worker.nodeSelector.disk=fast,bootstrap=false,settings.KILN_LOG_LEVEL=debug',
       ]);
 
+      const values = join(await mkdtemp(join(tmpdir(), 'kiln-chart-')), 'values.yaml');
+      const numbers = 'settings: {KILN_IMAGE_CACHE_MAX_BYTES: 42949672960, KILN_RATE_LIMIT: 0.5}';
+      await writeFile(
+        values,
+        `${numbers}\nsecretSettings: {KILN_KEYSTONE_PASSWORD: keystone}\nbuilds: {caSecret: site-ca}\n`,
+      );
+      const { stdout: more } = await run('helm', [...template, 'policy/v1/PodDisruptionBudget', '--values', values]);
+
+      expect(more).toContain('KILN_IMAGE_CACHE_MAX_BYTES: "42949672960"');
+      expect(more).toContain('KILN_RATE_LIMIT: "0.5"');
+      expect(more).not.toContain('name: KILN_IMAGE_CACHE_MAX_BYTES');
+      expect(more.match(/name: KILN_KEYSTONE_PASSWORD/g)).toHaveLength(2);
+      expect(more.match(/name: KILN_BUILD_CA_FILE/g)).toHaveLength(1);
       expect(plain.stdout).toBe(await readFile(rendered, 'utf8'));
       expect(everything.stdout).toContain('kind: Ingress');
       expect(everything.stdout).not.toContain('bootstrap.yaml');

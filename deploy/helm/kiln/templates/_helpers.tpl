@@ -23,6 +23,19 @@ http://{{ .Release.Name }}-api.{{ .Release.Namespace }}.svc:{{ .Values.api.servi
       name: {{ $.Values.secret }}
       key: {{ index . 1 }}
 {{- end }}
+{{- range $name, $key := .Values.secretSettings }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $.Values.secret }}
+      key: {{ $key }}
+{{- end }}
+{{- end }}
+
+{{/* What cached files may use of the API's volume: five sixths, since others are written beside them. */}}
+{{- define "kiln.cacheBytes" -}}
+{{- if not (hasSuffix "Gi" .Values.api.cacheSize) }}{{ fail "api.cacheSize must be in Gi" }}{{ end -}}
+{{- div (mul (trimSuffix "Gi" .Values.api.cacheSize | int64) 1073741824 5) 6 -}}
 {{- end }}
 
 {{/* What holds for every pod of Kiln's own: an ordinary account, nothing writable but its volumes, no rights. */}}
