@@ -25,7 +25,8 @@ export class ScriptSources {
   async read(job: Job, { updateOsPackages, scripts }: ScriptedCustomize, signal: AbortSignal): Promise<ScriptsOrder> {
     const items: { name: string; text: string }[] = [];
     let left = SCRIPTS_BYTES;
-    for (const [index, { url }] of scripts.entries()) {
+    for (const [index, script] of scripts.entries()) {
+      const url = script.url.replace(/^[a-z\d]+:/i, (scheme) => scheme.toLowerCase());
       const name = nameOf(url, index);
       const bytes = await this.bytesOf(job, url, name, left, signal);
       left -= bytes.length;
