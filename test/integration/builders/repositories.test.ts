@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { networkProblem } from '../../../src/builders/sandbox/host.js';
 import { aBuilder, anOrder, start } from '../../support/building.js';
@@ -106,6 +107,25 @@ describeWith(BUILD_PROGRAMS, 'Waiting for repositories', () => {
         message: expect.stringContaining(`http://${ADDRESS}:${port}/gone`),
       });
       expect(phases).toEqual(['fetching', 'waiting_for_repositories']);
+    });
+
+    it('gives up as soon as it is time, however many repositories keep silent', async () => {
+      const silent = createTcpServer().listen(0, '0.0.0.0');
+      const sockets = new Set<Socket>();
+      silent.on('connection', (socket) => sockets.add(socket.on('error', () => undefined)));
+      await once(silent, 'listening');
+      const url = `http://${ADDRESS}:${(silent.address() as AddressInfo).port}`;
+      const began = Date.now();
+
+      const { failure } = await wait(Array.from({ length: 30 }, (_, number) => apt(`${url}/${number}`)).join(''), {
+        repositoryGiveUpMs: 3_000,
+      });
+
+      expect(failure).toMatchObject({ code: 'repository.unreachable', message: expect.stringContaining(`${url}/0`) });
+      // One after the other they would take ten seconds each, twice.
+      expect(Date.now() - began).toBeLessThan(60_000);
+      for (const socket of sockets) socket.destroy();
+      silent.close();
     });
 
     // 10.0.2.2 is what slirp4netns calls the host itself.

@@ -1,6 +1,6 @@
 /** What every step uses. */
 export const PREAMBLE = String.raw`
-import collections, ctypes, errno, gzip, json, lzma, os, posixpath, re, shutil, socket, stat, subprocess, sys, tarfile
+import collections, ctypes, errno, gzip, json, lzma, os, posixpath, queue, re, shutil, socket, stat, subprocess, sys, tarfile
 import threading, time, traceback, urllib.error, urllib.request, xml.etree.ElementTree, zipfile, zlib
 
 RECIPE = '/job/recipe'

@@ -1,5 +1,9 @@
 /** Asks package repositories. */
 export const REPOSITORIES = String.raw`
+# Repositories of one recipe.
+ASKED_AT_ONCE = 8
+
+
 def repositories():
     """Every package source that is reached over a network, with the addresses that prove it is there."""
     try:
@@ -40,28 +44,54 @@ def answers(probe, timeout):
         return str(error) or type(error).__name__
 
 
-def wait_for_repositories(order):
-    deadline = time.monotonic() + order['giveUpSeconds']
-    waiting, why = list(order['repositories']), {}
+def fault_of(repository, order):
+    """Why none of its probes is answered; None: one is."""
+    fault = None
+    for probe in repository['probes']:
+        said = answers(probe, order['answerSeconds'])
+        if said is None:
+            return None
+        fault = '%s: %s' % (probe, said)
+    return fault
+
+
+def ask_forever(asked, answered, order):
     while True:
-        for repository in list(waiting):
-            for probe in repository['probes']:
-                fault = answers(probe, order['answerSeconds'])
-                if fault is None:
-                    log('Repository %s is there' % repository['path'])
-                    waiting.remove(repository)
-                    break
-                why[repository['path']] = '%s: %s' % (probe, fault)
+        number, repository = asked.get()
+        answered.put((number, fault_of(repository, order)))
+
+
+def wait_for_repositories(order):
+    """
+    Asks several at a time, and in threads that nobody waits for: a name that is not found, or a server that sends one
+    byte now and then, takes longer than any time limit says.
+    """
+    deadline = time.monotonic() + order['giveUpSeconds']
+    waiting = dict(enumerate(order['repositories']))
+    why = dict.fromkeys(waiting, 'no answer yet')
+    asked, answered = queue.SimpleQueue(), queue.SimpleQueue()
+    for _ in range(min(len(waiting), ASKED_AT_ONCE)):
+        threading.Thread(target=ask_forever, args=(asked, answered, order), daemon=True).start()
+    while True:
+        for one in waiting.items():
+            asked.put(one)
+        try:
+            for _ in range(len(waiting)):
+                number, why[number] = answered.get(timeout=max(0, deadline - time.monotonic()))
+                if why[number] is None:
+                    log('Repository %s is there' % waiting.pop(number)['path'])
+        except queue.Empty:
+            break
         if not waiting:
             return {}
         if time.monotonic() + order['roundSeconds'] > deadline:
             break
-        for repository in waiting:
-            log('Waiting for repository %s (%s)' % (repository['path'], why[repository['path']]))
+        for number, repository in waiting.items():
+            log('Waiting for repository %s (%s)' % (repository['path'], why[number]))
         time.sleep(order['roundSeconds'])
-    first = waiting[0]['path']
+    number, repository = next(iter(waiting.items()))
     raise Problem('repository.unreachable', 'Repository %s did not answer within %g seconds (%s)'
-                  % (shown(first), order['giveUpSeconds'], shown(why[first])))
+                  % (shown(repository['path']), order['giveUpSeconds'], shown(why[number])))
 
 
 # Programs by which kiwi makes a root, and the Debian packages that bring them.
