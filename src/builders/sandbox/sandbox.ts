@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { BUILD_FAILURE_CODES, BuildFailedError, type BuildFailureCode } from '../../modules/jobs/builder.js';
@@ -69,6 +68,8 @@ export interface SandboxRun {
 /** Of one host user, so of all builds of a worker together: a fork bomb ends here. */
 const MAX_PROCESSES = 8_192;
 const MAX_ERROR_TEXT = 4_096;
+/** Of one report, which names every repository of a recipe. */
+const MAX_REPORT = 4 * 2 ** 20;
 const KILL_PATIENCE_MS = 500;
 const NETWORK_PATIENCE_MS = 10_000;
 
@@ -309,6 +310,7 @@ class Execution {
   private outcome: ProgramEvent = {};
   private started = false;
   private begun = false;
+  private shellOpened = false;
   private errors = '';
   private networkFault: string | undefined;
   private over = false;
@@ -364,7 +366,21 @@ class Execution {
       if (this.run.signal.aborted) void this.kill();
       else this.begin();
     });
-    createInterface({ input: stdio[4] as Readable, crlfDelay: Infinity }).on('line', (line) => this.hear(line));
+    this.readReports(stdio[4] as Readable);
+  }
+
+  private readReports(reports: Readable): void {
+    const decoder = new StringDecoder('utf8');
+    let open = '';
+    reports.on('data', (chunk: Buffer) => {
+      const lines = (open + decoder.write(chunk)).split('\n');
+      open = lines.pop()!;
+      for (const line of lines) this.hear(line);
+      if (open.length <= MAX_REPORT) return;
+      open = '';
+      this.outcome = { code: 'build.failed', message: `The build's sandbox told more than ${MAX_REPORT} characters` };
+      void this.kill();
+    });
   }
 
   private hear(line: string): void {
@@ -379,8 +395,15 @@ class Execution {
       this.started = true;
       this.begin();
     } else if (event.percent !== undefined) this.run.onPercent?.(event.percent);
-    else if (event.shell !== undefined) this.run.onShell?.(event.shell);
+    else if (event.shell !== undefined) this.openShell(event.shell);
     else this.outcome = event;
+  }
+
+  /** Once: whoever comes in is not to hear of another key. */
+  private openShell(shell: { readonly hostKey: string }): void {
+    if (this.shellOpened) return;
+    this.shellOpened = true;
+    this.run.onShell?.(shell);
   }
 
   /**

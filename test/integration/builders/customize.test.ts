@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
-import { mkdtemp, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -173,6 +173,48 @@ describeWith(PROGRAMS, 'Customizing an image', () => {
     expect(came).toBe(0);
     own.close();
     await rm(folder, { recursive: true });
+  });
+
+  it('in a jailed shell does not end by what the image brings along in its /tmp', async () => {
+    const flagged = await rootFilesystem(async (root) => {
+      await writeFile(join(root, 'tmp/complete'), '');
+      await mkdir(join(root, 'tmp/failed/below'), { recursive: true });
+    });
+    const customizing = withShell({}, flagged);
+    const target = await active(customizing);
+
+    await user.run(target, 'echo mine > /root/added; touch /tmp/complete');
+    const made = await contentOf(await customizing.done, 'rootfs');
+
+    expect(await fileIn(made, 'root/added')).toBe('mine\n');
+    expect((await namesIn(made)).filter((name) => name.startsWith('/tmp/'))).toEqual([]);
+  });
+
+  it('in a shell cannot report in the name of the sandbox', async () => {
+    const customizing = withShell({ jail: false });
+    const target = await active(customizing);
+    const steal = `
+import ctypes, os
+libc = ctypes.CDLL(None)
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    with open('/proc/%s/cmdline' % pid) as line:
+        if 'sandbox.py' not in line.read():
+            continue
+    pidfd = os.pidfd_open(int(pid))
+    # pidfd_getfd has this number on every architecture, and reports go out by descriptor 4.
+    taken = libc.syscall(438, pidfd, 4, 0)
+    print('found', flush=True)
+    if taken >= 0:
+        os.write(taken, b'{"shell": {"hostKey": "forged"}}\\n{"result": {"ended": "forged"}}\\n')
+`;
+    await user.run(target, `cat > /tmp/steal.py <<'END'\n${steal}END`);
+
+    const said = await user.run(target, 'python3 /tmp/steal.py; touch /mnt/image/complete');
+    await customizing.done;
+
+    expect(said).toMatch(/^found$/m);
+    expect(customizing.log()).toContain('kiln: the shell was ended as complete');
+    expect(customizing.log()).not.toContain('forged');
   });
 
   it.each([

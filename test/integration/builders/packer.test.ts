@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { aBuilder, anOrder, contentOf, start, workFolders } from '../../support/building.js';
+import { eventually } from '../../support/eventually.js';
 import { GUEST_PROGRAMS, makeGuest } from '../../support/disks/guest.js';
 import { describeWith, findProgram } from '../../support/programs.js';
 import { BUILD_PROGRAMS } from '../../support/recipes.js';
 import { namesIn } from '../../support/disks/root-filesystem.js';
+import { SshUser } from '../../support/ssh.js';
 import { tar, type TarMember } from '../../support/tar.js';
 
 const run = promisify(execFile);
@@ -74,6 +76,31 @@ describeWith(PROGRAMS, 'Builds of Packer', () => {
 
     await expect(done).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
     expect(await workFolders(world.buildsDir)).toEqual([]);
+  });
+
+  describeWith(['sshd', 'ssh', 'ssh-keygen'], 'that fail with a debug shell', () => {
+    it('show what they left in it', async () => {
+      const user = await SshUser.create();
+      const left = '/mnt/image/build/image-root/etc';
+      const recipe = nothing(`mkdir -p ${left}; echo half > ${left}/made; touch /mnt/image/complete; exit 3`);
+      const shell = { name: 'debug', jail: false, authorizedKey: user.publicKey };
+      const { done, shells, phases } = start(
+        world.builder,
+        anOrder({ recipeType: 'packer', enableDebug: true, shell }),
+        tar([{ name: 'recipe.json', content: JSON.stringify(recipe) }]),
+      );
+      const { host, port } = await eventually(() => {
+        const state = shells.find(({ status }) => status === 'active');
+        return phases.includes('waiting_on_user') && (state ?? false);
+      }, 120_000);
+
+      const seen = await user.run({ host: host!, port: port! }, `cat ${left}/made; touch /mnt/image/complete`);
+
+      expect(seen).toBe('half\n');
+      await expect(done).rejects.toMatchObject({ code: 'build.script_failed' });
+      expect(await workFolders(world.buildsDir)).toEqual([]);
+      await user.leave();
+    });
   });
 
   it('cannot reach out of their sandbox with what they leave', async () => {

@@ -16,12 +16,15 @@ def start_confined(body):
     """
     Runs body in a child in one more user and mount namespace. The mounts it finds there belong to a namespace it has no
     rights in, so it cannot make a read-only one writable or take away one that hides something. Returns the child's id.
+
+    What runs in there may take whatever the child has open, so the child must not be able to report either.
     """
     ready, go = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
             os.close(go[1])
+            REPORT.close()
             unshare(CLONE_NEWUSER)
             os.write(ready[1], b'.')
             if os.read(go[0], 1) != b'.':

@@ -53,6 +53,15 @@ def login_shell(jail):
     return found['shell']
 
 
+def forget_flags(jail):
+    """An image, or what was built before, may have brought flags along, which nobody has set here."""
+    for name in FLAGS:
+        if jail:
+            in_root(lambda: {'removed': remove('/tmp/' + name)})
+        elif os.path.lexists(IMAGE_FOLDER + '/' + name):
+            remove(IMAGE_FOLDER + '/' + name)
+
+
 def own_root():
     """sshd jails nobody in a folder that others may change; its own mode and owner come back at the end."""
     found = os.lstat(ROOT)
@@ -76,8 +85,13 @@ def serve(listener, jail):
 def shell(order):
     """Serves until the person says that it is done. Tells the host's key when people may come."""
     jail, place = order['jail'], '/run/jail' if order['jail'] else '/mnt/image/' + order['place']
+    left = IMAGE_FOLDER + '/' + order['place']
+    # That of a recipe of Packer lies where its author has put it.
+    if not os.path.lexists(ROOT) and os.path.isdir(left) and not os.path.islink(left):
+        os.rename(left, ROOT)
     for folder in (ROOT, KEPT):
         os.makedirs(folder, exist_ok=True)
+    forget_flags(jail)
     lend_all()
     points = mount_points(order) if jail or order['mounts'] else []
     shell_path = login_shell(jail)
@@ -85,7 +99,7 @@ def shell(order):
         own_root()
         os.mkdir('/run/jail', 0o755)
     else:
-        os.makedirs(IMAGE_FOLDER + '/' + order['place'], exist_ok=True)
+        os.makedirs(left, exist_ok=True)
         os.makedirs('/mnt/image')
         mount(IMAGE_FOLDER, '/mnt/image', MS_BIND)
     host_key = make_keys(order)
