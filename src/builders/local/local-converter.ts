@@ -12,6 +12,7 @@ import {
   type ConvertedData,
   ImageConverter,
 } from '../../modules/jobs/index.js';
+import { PROGRAM_DEFAULTS } from '../program/order.js';
 import { watchDisk } from '../program/watches.js';
 import { conversionProblem } from '../sandbox/host.js';
 import { openRegularFile } from '../sandbox/regular-file.js';
@@ -34,7 +35,6 @@ const STAYS_PACKED = 'compressed';
 const MEMORY_BYTES = 2 * 2 ** 30;
 const HEAD_BYTES = 16;
 const NOTES_BYTES = 16 * 2 ** 20;
-const DISK_WATCH_MS = 2_000;
 
 /** Unpacks with Python's own readers and converts with qemu-img, each import in a sandbox of its own without a network. */
 @Injectable()
@@ -47,7 +47,7 @@ export class LocalConverter extends ImageConverter {
     @Optional() @Inject(LOCAL_BUILDER_OPTIONS) options?: Partial<LocalBuilderOptions>,
   ) {
     super();
-    this.diskWatchMs = options?.diskWatchMs ?? DISK_WATCH_MS;
+    this.diskWatchMs = options?.diskWatchMs ?? PROGRAM_DEFAULTS.diskWatchMs;
     // Swept with the builds: what a dead process left of either goes the same way.
     this.buildsDir = join(config.dataDir, 'builds');
   }
@@ -104,8 +104,13 @@ export class LocalConverter extends ImageConverter {
 
   /** What it takes is the data as it came and as it is to be, and what the programs note beside. */
   private watchDisk(folder: WorkFolder, limit: AbortController): () => void {
-    const bytes = 2 * this.config.imports.workBytes + NOTES_BYTES;
-    return watchDisk(folder, bytes, this.diskWatchMs, limit, 'Unpacking and converting');
+    const limits = {
+      diskBytes: 2 * this.config.imports.workBytes + NOTES_BYTES,
+      freeBytes: PROGRAM_DEFAULTS.diskFreeBytes,
+      everyMs: this.diskWatchMs,
+      what: 'Unpacking and converting',
+    };
+    return watchDisk(folder, limits, limit);
   }
 
   private unpacks(containerFormat: string): boolean {

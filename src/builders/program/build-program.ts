@@ -76,8 +76,9 @@ export class BuildProgram {
   }
 
   private async build(signal: AbortSignal): Promise<ProgramOutcome> {
-    const { limits } = this.order;
-    const endWatch = watchDisk(this.folder, limits.diskBytes, this.options.diskWatchMs, this.limit);
+    const { diskBytes } = this.order.limits;
+    const { diskFreeBytes: freeBytes, diskWatchMs: everyMs } = this.options;
+    const endWatch = watchDisk(this.folder, { diskBytes, freeBytes, everyMs, what: 'The build' }, this.limit);
     try {
       await this.fetch();
       await this.make();
@@ -369,7 +370,8 @@ export class BuildProgram {
 
   private get foreign() {
     const { reposDir, limits } = this.order;
-    return { signal: this.stop, reposDir: reposDir ?? undefined, memoryBytes: limits.memoryBytes ?? undefined };
+    const { diskBytes: fileBytes, memoryBytes } = limits;
+    return { signal: this.stop, reposDir: reposDir ?? undefined, fileBytes, memoryBytes: memoryBytes ?? undefined };
   }
 
   /** Scripts and people get a network where there is one; without it they have what is in the image. */

@@ -23,6 +23,8 @@ export interface ProgramOptions {
   readonly repositoryGiveUpMs: number;
   /** Pause between two looks at the disk that a build uses. */
   readonly diskWatchMs: number;
+  /** What stays free of the disk, whatever a build may use of it. */
+  readonly diskFreeBytes: number;
   /** Pause between two looks for what the person in the shell says. */
   readonly flagWatchMs: number;
   /** How long Kiln may be away before a report is left out. */
@@ -40,6 +42,7 @@ export const PROGRAM_DEFAULTS: ProgramOptions = {
   repositoryRoundMs: 10_000,
   repositoryGiveUpMs: 500_000,
   diskWatchMs: 2_000,
+  diskFreeBytes: 512 * 2 ** 20,
   flagWatchMs: 1_000,
   reportGiveUpMs: 30_000,
   // As the containers of the reference do.

@@ -1,11 +1,11 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, readdir, readlink, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, readdir, readlink, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { isRoot, ROOTS_FIRST_ID } from './host.js';
 
-const run = promisify(execFile);
+/** Of what a command says, at most. */
+const MAX_TEXT = 4_096;
 
 /** How often a living execution says so, and after which silence one of another host or container counts as dead. */
 const HEARTBEAT_MS = 30_000;
@@ -80,13 +80,12 @@ export class WorkFolder {
     }
   }
 
-  /** Bytes on disk, files of the namespace's other users included. */
-  async usedBytes(): Promise<number> {
+  /** Bytes on disk, files of the namespace's other users included; null: they could not be counted. */
+  async usedBytes(): Promise<number | null> {
     // du complains (and ends with 1) about files that vanish under it, which is what a build does all the time.
-    const { stdout } = await run(...inNamespace('du', '-sx', '--block-size=1', this.path)).catch(
-      (error: { stdout?: string }) => ({ stdout: error.stdout ?? '' }),
-    );
-    return Number.parseInt(stdout, 10) || 0;
+    const counted = await runInNamespace('du', '-sx', '--block-size=1', this.path).catch(() => null);
+    const bytes = Number.parseInt(counted?.stdout ?? '', 10);
+    return Number.isNaN(bytes) ? null : bytes;
   }
 }
 
@@ -97,9 +96,10 @@ export async function makeOpenFolder(path: string): Promise<void> {
 }
 
 /**
- * Removes what executions of dead processes left in `buildsDir`.
+ * Removes what executions of dead processes left in `buildsDir`. One that cannot be removed keeps none of the others.
  *
  * @returns the names of the folders removed
+ * @throws the first failure, after the last folder
  */
 export async function sweepWorkFolders(buildsDir: string): Promise<string[]> {
   const names = await readdir(buildsDir).catch((error: NodeJS.ErrnoException) => {
@@ -107,13 +107,19 @@ export async function sweepWorkFolders(buildsDir: string): Promise<string[]> {
     throw error;
   });
   const removed: string[] = [];
+  const failures: unknown[] = [];
   for (const name of names) {
     const path = join(buildsDir, name);
-    const owner = await readOwner(path);
-    if (await isAlive(path, owner)) continue;
-    await removeExecution(path, owner?.token);
-    removed.push(name);
+    try {
+      const owner = await readOwner(path);
+      if (await isAlive(path, owner)) continue;
+      await removeExecution(path, owner?.token);
+      removed.push(name);
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return removed;
 }
 
@@ -178,12 +184,9 @@ async function removeExecution(path: string, token: string | undefined): Promise
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  if (isRoot()) {
-    await rm(path, { recursive: true, force: true, maxRetries: 3 });
-    return;
-  }
-  // The ordinary user may not remove files of the other ids of its namespace, nor look into their folders.
-  await run(...inNamespace('rm', '-rf', '--one-file-system', '--', path));
+  // Not by Node: it has a full path for each file, so the depth of folders would be limited and each file cost memory.
+  const { status, stderr } = await runInNamespace('rm', '-rf', '--one-file-system', '--', path);
+  if (status !== 0) throw new Error(`${path} could not be removed: ${stderr.trim().split('\n').at(-1)}`);
 }
 
 async function processesWith(token: string): Promise<number[]> {
@@ -197,8 +200,25 @@ async function processesWith(token: string): Promise<number[]> {
   return found;
 }
 
-/** A command with rights over the files of a build: root's own, or those of the ordinary user's namespace. */
-function inNamespace(program: string, ...args: string[]): [string, string[]] {
-  if (isRoot()) return [program, args];
-  return ['unshare', ['--user', '--map-root-user', '--map-auto', '--', program, ...args]];
+interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a command with rights over the files of a build: root's own, or those of the ordinary user's namespace, which may
+ * neither remove files of the other ids nor look into their folders by itself. A command may say however much.
+ */
+function runInNamespace(...command: string[]): Promise<Ended> {
+  const enter = isRoot() ? [] : ['unshare', '--user', '--map-root-user', '--map-auto', '--'];
+  const [program, ...args] = [...enter, ...command];
+  return new Promise((resolve, reject) => {
+    const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const said = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk: Buffer) => (said.stdout = (said.stdout + String(chunk)).slice(0, MAX_TEXT)));
+    child.stderr.on('data', (chunk: Buffer) => (said.stderr = (said.stderr + String(chunk)).slice(-MAX_TEXT)));
+    child.once('error', reject);
+    child.once('close', (status) => resolve({ status, ...said }));
+  });
 }

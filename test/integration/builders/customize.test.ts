@@ -96,6 +96,24 @@ describeWith(PROGRAMS, 'Customizing an image', () => {
     expect(await workFolders(brief.buildsDir)).toEqual([]);
   });
 
+  it('ends with a script that writes more than allowed, also into a file that has no name any more', async () => {
+    const small = await aBuilder({ KILN_BUILD_DISK_BYTES: String(64 * 2 ** 20) });
+    // Of a file that nobody can see; without the limit there would be no end to it.
+    const text = '#!/bin/bash\n[ $(ulimit -f) = 65536 ] || exit 1; exec 5> /root/x; rm /root/x; cat /dev/zero >&5';
+
+    const { done } = start(
+      small.builder,
+      order({ scripts: { updateOsPackages: false, items: [{ name: 'script 1', text }] } }),
+      rootfs,
+    );
+
+    await expect(done).rejects.toMatchObject({
+      code: 'build.script_failed',
+      message: expect.stringContaining('Script 1 ended with status 153'),
+    });
+    expect(await workFolders(small.buildsDir)).toEqual([]);
+  });
+
   it('updates packages with the package manager of the image, and fails where it has none', async () => {
     const { done } = customize({ scripts: { updateOsPackages: true, items: [] } });
 

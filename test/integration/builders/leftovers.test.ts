@@ -1,8 +1,9 @@
 import { afterEach, expect, it } from '@jest/globals';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, readlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { aBuilder, anOrder, start, workFolders } from '../../support/building.js';
 import { eventually } from '../../support/eventually.js';
 import { describeWith } from '../../support/programs.js';
@@ -134,5 +135,18 @@ describeWith(BUILD_PROGRAMS, 'What builds leave behind', () => {
     await builder.sweep();
 
     expect(await workFolders(buildsDir)).toEqual(['young-1']);
+  });
+
+  it('a sweep takes folders that are deeper than any path may be long', async () => {
+    const { builder, buildsDir } = await aBuilder();
+    const deep = join(buildsDir, 'deep-1');
+    await mkdir(deep, { recursive: true });
+    const dig = "import os\nfor _ in range(40): os.mkdir('x' * 250); os.chdir('x' * 250)";
+    await promisify(execFile)('python3', ['-c', dig], { cwd: deep });
+    await utimes(deep, new Date(0), new Date(0));
+
+    await builder.sweep();
+
+    expect(await workFolders(buildsDir)).toEqual([]);
   });
 });

@@ -55,6 +55,9 @@ def run_confined(command, prepare=None):
     def body():
         if prepare:
             prepare()
+        # Python ignores them, and whatever it becomes would, too: a program behind a pipe would not end with it.
+        for each in (signal.SIGPIPE, signal.SIGXFSZ):
+            signal.signal(each, signal.SIG_DFL)
         try:
             os.execvp(command[0], command)
         except OSError as error:

@@ -1,7 +1,7 @@
 /** What every step uses. */
 export const PREAMBLE = String.raw`
-import collections, ctypes, errno, gzip, json, lzma, os, posixpath, queue, re, shutil, socket, stat, subprocess, sys, tarfile
-import threading, time, traceback, urllib.error, urllib.request, xml.etree.ElementTree, zipfile, zlib
+import collections, ctypes, errno, gzip, json, lzma, os, posixpath, queue, re, shutil, signal, socket, stat
+import subprocess, sys, tarfile, threading, time, traceback, urllib.error, urllib.request, xml.etree.ElementTree, zipfile, zlib
 
 RECIPE = '/job/recipe'
 ROOT = '/job/root'
