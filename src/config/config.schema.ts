@@ -519,17 +519,22 @@ export const SETTINGS = {
   ),
   imsSshSubnet: setting('KILN_IMS_SSH_SUBNET', text, 'Subnet word in the host names of job shells.', 'cmn'),
   imsSshDomain: setting('KILN_IMS_SSH_DOMAIN', text, 'Domain in the host names of job shells.', 'shasta.local'),
-  imsNamespace: setting('KILN_IMS_NAMESPACE', text, 'Namespace named in job records.', 'ims'),
+  imsNamespace: setting(
+    'KILN_IMS_NAMESPACE',
+    text,
+    'Namespace that builds in Kubernetes run in, and that the records of jobs name.',
+    'ims',
+  ),
   imsBuildEnvSize: setting(
     'KILN_IMS_BUILD_ENV_SIZE',
     integer(1, 1_000_000),
-    'Size in GiB of the build environment named in job records that ask for none.',
+    'Size in GiB of the build environment of jobs that ask for none. In Kubernetes the volume and the executor follow from it.',
     '15',
   ),
   imsJobMemSize: setting(
     'KILN_IMS_JOB_MEM_SIZE',
     integer(1, 1_000_000),
-    'Memory in GiB named in job records that ask for none.',
+    'Memory in GiB of jobs that ask for none. In Kubernetes a pod requests it, and may use five times as much.',
     '8',
   ),
   imsRequireDkms: setting(
@@ -573,8 +578,8 @@ export const SETTINGS = {
     'Whether the architecture of a Foreman image must be that of the image it points at, where that is known.',
     'on',
   ),
-  foremanFailedLogins: setting(
-    'KILN_FOREMAN_FAILED_LOGINS',
+  failedLogins: setting(
+    'KILN_FAILED_LOGINS',
     integer(0, 1_000_000),
     'Wrong logins and signatures of one address within 5 minutes behind which Foreman and ParallelCluster refuse further ones; 0: no limit.',
     '30',

@@ -76,7 +76,11 @@ export class Config {
   readonly bootstrapFile: string | undefined;
   readonly policyFile: string | undefined;
   readonly propertyProtection: { readonly path: string | undefined; readonly format: 'roles' | 'policies' };
-  readonly identity: { readonly tokenTtlSeconds: number };
+  readonly identity: {
+    readonly tokenTtlSeconds: number;
+    /** Of one address in five minutes; 0: no limit. */
+    readonly failedLogins: number;
+  };
   /** Requests a second and credential; undefined: no limit. */
   readonly rateLimit: number | undefined;
   /** What seals stored secrets; undefined: a file in the data folder. */
@@ -132,8 +136,6 @@ export class Config {
   };
   readonly foreman: {
     readonly checksArchitecture: boolean;
-    /** 0: no limit. */
-    readonly failedLogins: number;
   };
   readonly egress: EgressConfig;
   readonly builds: {
@@ -175,7 +177,7 @@ export class Config {
     this.bootstrapFile = parsed.bootstrapFile;
     this.policyFile = parsed.policyFile;
     this.propertyProtection = { path: parsed.propertyProtectionFile, format: parsed.propertyProtectionFormat! };
-    this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds! };
+    this.identity = { tokenTtlSeconds: parsed.tokenTtlSeconds!, failedLogins: parsed.failedLogins! };
     this.rateLimit = parsed.rateLimit;
     this.secretKey = parsed.secretKey;
     this.keystone = parsed.keystoneUrl === undefined ? undefined : toKeystone(parsed, parsed.keystoneUrl);
@@ -218,7 +220,6 @@ export class Config {
     };
     this.foreman = {
       checksArchitecture: parsed.foremanArchitectureCheck === 'on',
-      failedLogins: parsed.foremanFailedLogins!,
     };
     this.egress = {
       openings: parsed.egressAllow ?? [],

@@ -17,7 +17,7 @@ const TWO_PROJECTS = [
 
 beforeAll(async () => {
   kiln = await startKiln({
-    env: { KILN_ROLE: 'api', KILN_FOREMAN_FAILED_LOGINS: '20' },
+    env: { KILN_ROLE: 'api', KILN_FAILED_LOGINS: '20' },
     bootstrap: {
       ...STANDARD_BOOTSTRAP,
       projects: [...STANDARD_BOOTSTRAP.projects, { name: 'Ωmega' }],

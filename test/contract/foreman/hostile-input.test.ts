@@ -14,7 +14,7 @@ let resourceId: number;
 const agent = new Agent({ keepAlive: true });
 
 beforeAll(async () => {
-  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_FOREMAN_FAILED_LOGINS: '0' } });
+  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_FAILED_LOGINS: '0' } });
   alice = new ForemanClient(kiln, basic('alice', 's3cret-alice'));
   ids = await given(alice);
   resourceId = (await alice.create('/api/compute_resources', { name: 'target', provider: 'Libvirt' })).id;

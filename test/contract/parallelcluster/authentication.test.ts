@@ -12,7 +12,7 @@ let kiln: RunningKiln;
 let alice: Client;
 
 beforeAll(async () => {
-  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_FOREMAN_FAILED_LOGINS: '40' }, bootstrap: SIGNING_BOOTSTRAP });
+  kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_FAILED_LOGINS: '40' }, bootstrap: SIGNING_BOOTSTRAP });
   ({ alice } = clients(kiln));
 });
 

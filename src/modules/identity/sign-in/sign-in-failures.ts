@@ -27,7 +27,7 @@ export class SignInFailures {
 
   /** Opened when first needed: not every process signs anybody in. */
   private get counter(): SharedCounter | null {
-    const { failedLogins } = this.config.foreman;
+    const { failedLogins } = this.config.identity;
     if (failedLogins === 0) return null;
     this.opened ??= this.counters.open({ name: 'kiln-logins', points: failedLogins, seconds: WINDOW_SECONDS });
     return this.opened;
