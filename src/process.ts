@@ -130,7 +130,7 @@ async function startWorker(foundations: Foundations, undo: Undo): Promise<void> 
 
 async function startApi(foundations: Foundations, undo: Undo): Promise<void> {
   const { config, faces, routes, metrics } = foundations;
-  const adapter = createHttpAdapter(faces, routes, new Log(config.logLevel), metrics);
+  const adapter = createHttpAdapter(faces, routes, new Log(config.logLevel), metrics, config.http);
   const app = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRole(foundations),
     adapter,

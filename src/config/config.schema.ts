@@ -140,12 +140,23 @@ function parsePorts(value: string): number[] {
 /** What the operator opens to addresses that users choose: one place, or all addresses of a network. */
 export type EgressOpening = { readonly host: string; readonly port: number } | { readonly cidr: string };
 
+/** `10.0.0.0/8` */
+function isNetwork(entry: string): boolean {
+  const [, address, bits] = /^([0-9a-f.:]+)\/(\d{1,3})$/.exec(entry) ?? [];
+  return address !== undefined && isIP(address) > 0 && Number(bits) <= (isIP(address) === 4 ? 32 : 128);
+}
+
+function parseNetworks(value: string): string[] {
+  return list(value).map((entry) => {
+    if (!isNetwork(entry) && isIP(entry) === 0)
+      throw new Error(`${entry} must be an address or a network such as 10.0.0.0/8`);
+    return entry;
+  });
+}
+
 function parseOpenings(value: string): EgressOpening[] {
   return list(value).map((entry) => {
-    const [, address, bits] = /^([0-9a-f.:]+)\/(\d{1,3})$/.exec(entry) ?? [];
-    if (address !== undefined && isIP(address) > 0 && Number(bits) <= (isIP(address) === 4 ? 32 : 128)) {
-      return { cidr: entry };
-    }
+    if (isNetwork(entry)) return { cidr: entry };
     const [, bracketed, plain, port] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+)):(\d{1,5})$/.exec(entry) ?? [];
     if (port === undefined || (bracketed !== undefined && isIP(bracketed) !== 6)) {
       throw new Error(`${entry} must be host:port or a network such as 10.0.0.0/8`);
@@ -287,6 +298,11 @@ const setting = <T>(
 export const SETTINGS = {
   host: setting('KILN_HOST', text, 'Address the API listens on.', '127.0.0.1'),
   port: setting('KILN_PORT', integer(0, 65_535), 'TCP port the API listens on; 0 takes a free one.', '8080'),
+  trustedProxies: setting(
+    'KILN_TRUSTED_PROXIES',
+    parseNetworks,
+    'Comma list of the addresses and networks (10.0.0.0/8) of proxies whose X-Forwarded-For, -Host and -Proto are believed; unset: none.',
+  ),
   publicUrl: setting(
     'KILN_PUBLIC_URL',
     url('http:', 'https:'),

@@ -67,6 +67,16 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('trusts the proxies that are named, by address or network', () => {
+    const { config } = loadConfig({ KILN_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8,192.0.2.1' });
+
+    expect(config.http.trustedProxies).toEqual(['10.0.0.0/8', 'fd00::/8', '192.0.2.1']);
+  });
+
+  it.each(['all', '10.0.0.0/33', '10.0.0/8', 'proxy.example.org'])('refuses to trust %s', (text) => {
+    expect(problemsOf({ KILN_TRUSTED_PROXIES: text })).toEqual([expect.stringMatching(/^KILN_TRUSTED_PROXIES: /)]);
+  });
+
   it('only warns of a KILN_ variable that it does not know', () => {
     const { warnings } = loadConfig({ KILN_PROT: '80', PATH: '/bin' });
 

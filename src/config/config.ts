@@ -68,7 +68,13 @@ export class Config {
   readonly role: 'all' | 'api' | 'worker';
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug';
   readonly dataDir: string;
-  readonly http: { readonly host: string; readonly port: number; readonly publicUrl: string | undefined };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly publicUrl: string | undefined;
+    /** Addresses and networks of those who may say for whom they ask. */
+    readonly trustedProxies: readonly string[];
+  };
   readonly region: string;
   readonly database: { readonly url: string | undefined; readonly poolSize: number };
   readonly redisUrl: string | undefined;
@@ -169,7 +175,12 @@ export class Config {
     this.role = parsed.role!;
     this.logLevel = parsed.logLevel!;
     this.dataDir = resolve(parsed.dataDir!);
-    this.http = { host: parsed.host!, port: parsed.port!, publicUrl: parsed.publicUrl };
+    this.http = {
+      host: parsed.host!,
+      port: parsed.port!,
+      publicUrl: parsed.publicUrl,
+      trustedProxies: parsed.trustedProxies ?? [],
+    };
     this.region = parsed.region!;
     this.database = { url: parsed.databaseUrl, poolSize: parsed.databasePoolSize! };
     this.redisUrl = parsed.redisUrl;

@@ -7,9 +7,13 @@ import { Config } from '../../config/config.js';
 export class PublicAddress {
   constructor(private readonly config: Config) {}
 
-  /** Scheme and authority without a final slash: as configured, else as the request names them. */
+  /** Scheme and authority without a final slash: as configured, else as the request, or a trusted proxy, names them. */
   of(request: FastifyRequest): string {
-    return this.config.http.publicUrl ?? `${request.protocol}://${request.headers.host ?? this.own}`;
+    const { publicUrl } = this.config.http;
+    if (publicUrl !== undefined) return publicUrl;
+    // Proxies say what they like.
+    const scheme = request.protocol === 'https' ? 'https' : 'http';
+    return request.host === '' ? this.own : `${scheme}://${request.host}`;
   }
 
   /** Where clients get their tokens: from Kiln itself, or from the Keystone that is configured. */

@@ -133,7 +133,9 @@ describe('what is counted together', () => {
   let bob: string;
 
   beforeAll(async () => {
-    kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_RATE_LIMIT: String(LIMIT) } });
+    kiln = await startKiln({
+      env: { KILN_ROLE: 'api', KILN_RATE_LIMIT: String(LIMIT), KILN_TRUSTED_PROXIES: '127.0.0.1/32' },
+    });
     [alice, bob] = [await kiln.token('alice'), await kiln.token('bob')];
   });
   afterAll(() => kiln?.stop());
@@ -211,6 +213,22 @@ describe('what is counted together', () => {
     const replies = await floodWith([kiln], path, (index) => ({ 'x-auth-token': `made-up-${index}` }), init);
 
     expect(count(replies, 429)).toBeGreaterThan(0);
+  });
+
+  it('tells addresses apart behind a trusted proxy, whatever those themselves claim, and links to its name', async () => {
+    const through = (index: number, address: string) => ({
+      'x-forwarded-for': `198.51.100.${index}, ${address}`,
+      'x-forwarded-host': 'kiln.example.org',
+      'x-forwarded-proto': 'https',
+    });
+    const [flooded, calm] = await Promise.all([
+      floodWith([kiln], '/compute', (index) => through(index, '192.0.2.1')),
+      floodWith([kiln], '/compute', (index) => through(index, '192.0.2.2'), { requests: FEW }),
+    ]);
+
+    expect(count(flooded, 429)).toBeGreaterThan(0);
+    expect(count(calm, 200)).toBe(FEW);
+    expect(await calm[0]!.text()).toContain('"https://kiln.example.org/compute/v2.1/"');
   });
 });
 

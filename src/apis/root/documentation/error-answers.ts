@@ -86,6 +86,7 @@ function exampleRequest(face: Face, accept?: string): FastifyRequest {
     url,
     originalUrl: url,
     protocol: 'http',
+    host: 'localhost',
     headers,
     params: {},
     query: {},

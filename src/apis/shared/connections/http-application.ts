@@ -19,6 +19,13 @@ import { pathOf } from '../wire-exception.filter.js';
  */
 const SILENCE_MS = 15 * 60_000;
 
+/** What differs from one place to the next. */
+export interface HttpOptions {
+  /** Addresses and networks of proxies that are believed when they say for whom they ask. */
+  readonly trustedProxies?: readonly string[];
+  readonly silenceMs?: number;
+}
+
 /**
  * The Fastify below Nest: request ids, one log line a request, and bodies as each face wants them.
  *
@@ -30,10 +37,11 @@ export function createHttpAdapter(
   routes: RouteTable,
   log: Log,
   metrics: Metrics,
-  silenceMs = SILENCE_MS,
+  { trustedProxies = [], silenceMs = SILENCE_MS }: HttpOptions = {},
 ): FastifyAdapter {
   const adapter = new FastifyAdapter({
     exposeHeadRoutes: false,
+    trustProxy: trustedProxies.length > 0 && [...trustedProxies],
     routerOptions: { maxParamLength: 5_000 },
     // Uploads are as long as they are; idle connections are ended by the keep-alive timeout.
     requestTimeout: 0,
