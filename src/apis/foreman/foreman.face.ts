@@ -9,7 +9,7 @@ import { Apidoc } from './apidoc/apidoc.js';
 import { credentialsOf } from './credentials.js';
 import { presentFaults } from './faults.js';
 import { ContextNotFoundError } from './foreman.errors.js';
-import { FOREMAN_MOUNTS, resourceOf, routedPath } from './foreman-path.js';
+import { FOREMAN_MOUNT, FOREMAN_MOUNTS, resourceOf, routedPath } from './foreman-path.js';
 
 /** Clients branch on it; the release of which the contract was taken. */
 export const FOREMAN_VERSION = '3.12.0';
@@ -48,6 +48,7 @@ export class ForemanFace extends Face {
   override readonly mounts = FOREMAN_MOUNTS;
   override readonly serviceType = 'foreman';
   override readonly takesBasic = true;
+  override readonly otherBases = [`${FOREMAN_MOUNT}/api/v2`, '/api', '/api/v2'];
   override readonly requestIdHeader = 'x-request-id';
   override readonly singularErrors = [
     new RecordInvalidError('image', null, {}),

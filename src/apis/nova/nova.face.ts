@@ -6,7 +6,7 @@ import { PublicAddress } from '../shared/public-address.js';
 import { pathOf } from '../shared/wire-exception.filter.js';
 import { ComputeLinks } from './compute-links.js';
 import { type ComputePath, NOVA_MOUNT, parseComputePath, routedPath } from './compute-path.js';
-import { askedVersion, toldVersion } from './microversion.js';
+import { askedVersion, NEWEST, toldVersion } from './microversion.js';
 
 const STATUS = {
   invalid: 400,
@@ -62,6 +62,11 @@ export class NovaFace extends Face {
   override readonly mounts = [NOVA_MOUNT];
   override readonly serviceType = 'compute';
   override readonly requestIdHeader = 'x-openstack-request-id';
+  override readonly otherBases = ['/v2.1/{project_id}', '/v2', '/v2/{project_id}'].map((base) => NOVA_MOUNT + base);
+  override readonly documentedHeaders = {
+    'OpenStack-API-Version': `Microversion, as \`compute ${NEWEST}\`; not looked at below /v2.`,
+    'X-OpenStack-Nova-API-Version': `The same in an older form, as \`${NEWEST}\`.`,
+  };
   override readonly statusesOfCodes = Object.values(STATUS_BY_CODE);
 
   constructor(private readonly address: PublicAddress) {

@@ -44,6 +44,7 @@ export class ParallelClusterFace extends Face {
   override readonly statusesOfCodes = Object.values(STATUS_BY_CODE);
   override readonly mounts = [MOUNT];
   override readonly serviceType = 'parallelcluster';
+  override readonly takesSignatures = true;
   override readonly requestIdHeader = 'x-amzn-requestid';
 
   override renderError(error: KilnError, request: FastifyRequest): WireReply {

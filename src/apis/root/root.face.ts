@@ -13,7 +13,11 @@ export class RootFace extends Face {
   override readonly serviceType = 'root';
   override readonly requestIdHeader = 'x-request-id';
   // An operator needs health and metrics most when there is too much to do.
-  override readonly isLimited = false;
+  override readonly onlyTells = true;
+
+  override rewritePath(path: string): string {
+    return path === '/docs/' ? '/docs' : path;
+  }
 
   override renderError(error: KilnError): WireReply {
     const status = OWN_STATUS[error.kind];

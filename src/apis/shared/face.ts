@@ -34,10 +34,16 @@ export abstract class Face {
    * does not answer makes tokens worthless rather than the API unavailable.
    */
   readonly decidesByUserToken: boolean = false;
-  /** Whether requests beyond somebody's share are refused. */
-  readonly isLimited: boolean = true;
+  /** Whether it only tells how this process is: nothing can be wrong with a request, and none is one too many. */
+  readonly onlyTells: boolean = false;
   /** Whether HTTP Basic shows who somebody is, as tokens do. */
   readonly takesBasic: boolean = false;
+  /** Whether requests may be signed with an access key: Signature Version 4. */
+  readonly takesSignatures: boolean = false;
+  /** Headers that its routes behind a credential look at, with what they mean; for the documentation. */
+  readonly documentedHeaders: Readonly<Record<string, string>> = {};
+  /** Other bases of the paths that the documentation tells, which are spelled with the first one. */
+  readonly otherBases: readonly string[] = [];
   /** Statuses of single errors that no kind as a whole has; for the documentation. */
   readonly statusesOfCodes: readonly number[] = [];
   /** Errors with bodies of another form than the rest of their kind; for the documentation. */

@@ -169,6 +169,7 @@ describe('metadata as a whole', () => {
       await alice.post(path, { metadata: { b: '1' } }),
       await alice.put(`${path}/b`, { meta: { b: '1' } }),
       await alice.put(path, { metadata: many(129) }),
+      await alice.put(path, { metadata: { ...many(128), name: 'passed over' } }),
     ];
     for (const { status, body } of refused) expect([status, body]).toEqual([403, exceeded]);
     expect((await alice.post(path, { metadata: { a: '2' } })).status).toBe(200);

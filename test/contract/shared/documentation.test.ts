@@ -75,6 +75,66 @@ describe('the documents', () => {
     expect(documents.glance.components.securitySchemes).not.toHaveProperty('basic');
   });
 
+  it('have a parameter for every name in a path, and for no other', () => {
+    const inPath = ({ parameters = [] }: any) =>
+      parameters.filter((one: any) => one.in === 'path' && one.required).map(({ name }: any) => name);
+    const wrong = operations().filter(({ name, operation }) => {
+      const named = [...name.matchAll(/\{(\w+)\}/g)].map(([, one]) => one);
+      return inPath(operation).sort().join() !== named.sort().join();
+    });
+
+    expect(wrong.map(({ name }) => name)).toEqual([]);
+  });
+
+  it('say how ParallelCluster is signed, and what it does not do without', () => {
+    const { paths, components } = documents.parallelcluster;
+    const { get, post } = paths['/parallelcluster/v3/images/custom'];
+
+    expect(components.securitySchemes.signature).toMatchObject({
+      type: 'apiKey',
+      in: 'header',
+      name: 'Authorization',
+      'x-amazon-apigateway-authtype': 'awsSigv4',
+    });
+    expect(get.security).toContainEqual({ signature: [] });
+    expect(get.parameters).toContainEqual({
+      name: 'imageStatus',
+      in: 'query',
+      required: true,
+      schema: { type: 'string', enum: ['AVAILABLE', 'PENDING', 'FAILED'] },
+    });
+    const { anyOf } = post.requestBody.content['application/json'].schema;
+    expect(anyOf.map(({ required }: any) => required)).toEqual([
+      ['imageId', 'imageConfiguration'],
+      ['id', 'imageConfiguration'],
+    ]);
+  });
+
+  it('say how microversions are asked for, and which other bases there are', () => {
+    const { parameters } = documents.nova.paths['/compute/v2.1/images'].get;
+    const names = parameters.map((one: any) => `${one.in} ${one.name}`);
+
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'header OpenStack-API-Version',
+        'header X-OpenStack-Nova-API-Version',
+        'query page_size',
+      ]),
+    );
+    expect(documents.nova.info.description).toContain('`/compute/v2.1/{project_id}`, `/compute/v2`');
+    expect(documents.foreman.info.description).toContain('`/foreman/api/v2`, `/api`');
+  });
+
+  it('promise no refusal by health and metrics', () => {
+    const told = operations().filter(({ face }) => face === 'root');
+
+    expect(told.length).toBeGreaterThan(0);
+    for (const { name, operation } of told) {
+      expect([name, Object.keys(operation.responses)]).toEqual([name, expect.not.arrayContaining(['400'])]);
+      expect([name, Object.keys(operation.responses)]).toEqual([name, expect.not.arrayContaining(['429'])]);
+    }
+  });
+
   it('refer to nothing that is not there', () => {
     for (const document of Object.values(documents)) {
       for (const [, pointer] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)) {
@@ -104,6 +164,16 @@ describe('the pages', () => {
     expect(settings).toContain('/docs/openapi/glance.json');
     expect(settings).toMatch(/"validatorUrl": null/);
     expect(settings).toMatch(/"supportedSubmitMethods": \[\]/);
+  });
+
+  it.each(['/docs', '/docs/', '/docs/openapi/glance.json'])('tell by HEAD of %s what GET gives', async (path) => {
+    const [got, told] = await Promise.all(
+      ['GET', 'HEAD'].map((method) => fetch(kiln.url + path, { method, redirect: 'manual' })),
+    );
+
+    expect([got!.status, told!.status]).toEqual([200, 200]);
+    expect(told!.headers.get('content-type')).toBe(got!.headers.get('content-type'));
+    expect(await told!.text()).toBe('');
   });
 
   it('say 404 of a document that is not there, and take no other method', async () => {

@@ -11,6 +11,8 @@ const PROPERTY_PREFIX = 'property-';
 /** What is read of the query, beside `property-…`. */
 export const LIST_PARAMETERS = [
   'limit',
+  // Of the right form, and without any effect.
+  'page_size',
   'marker',
   'name',
   'status',

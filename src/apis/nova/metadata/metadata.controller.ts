@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { ImagesService, replaceProperties } from '../../../modules/images/index.js';
+import { checkPropertyCount, ImagesService, replaceProperties } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { NOVA_MOUNT } from '../compute-path.js';
@@ -39,7 +39,11 @@ export class NovaMetadataController {
   async replace(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
     const metadata = readMetadata(request);
     const wanted = toProperties(metadata);
-    await this.images.update(actor, imageId, ({ properties }) => replaceProperties(properties, wanted));
+    await this.images.update(actor, imageId, ({ properties }) => {
+      // What was sent counts, names of attributes as well.
+      checkPropertyCount(metadata);
+      return replaceProperties(properties, wanted);
+    });
     return { metadata };
   }
 

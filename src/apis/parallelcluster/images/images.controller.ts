@@ -7,7 +7,7 @@ import {
 } from '../../../modules/custom-images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/callers/current-actor.js';
-import { Asks, object, Refuses, Takes, text } from '../../shared/documents/documented.js';
+import { Asks, AsksFor, object, Refuses, Takes, text } from '../../shared/documents/documented.js';
 import { BASES, dialectOf } from '../dialect.js';
 import { DryRunError } from '../parallelcluster.errors.js';
 import { ParallelClusterGuard } from '../parallelcluster.guard.js';
@@ -16,10 +16,15 @@ import { presentMessages } from '../validation-messages.js';
 import { ConfigurationAddress } from './configuration-address.js';
 import { checkPathId } from './image-id.js';
 import { presentAccepted, presentDeleting, presentDescription, presentListed } from './images.presenter.js';
-import { toBuildRequest, toDeletion, toListQuery } from './images.requests.js';
+import { FILTERS, toBuildRequest, toDeletion, toListQuery } from './images.requests.js';
 
 /** The preview has `id` for the name, the region beside it, and the configuration in base64. */
-const BUILD = object({ imageId: text, id: text, region: text, imageConfiguration: text }, ['imageConfiguration']);
+const BUILD = {
+  anyOf: [
+    object({ imageId: text, imageConfiguration: text }, ['imageId', 'imageConfiguration']),
+    object({ id: text, region: text, imageConfiguration: text }, ['id', 'imageConfiguration']),
+  ],
+};
 
 /** @see AWS ParallelCluster API, ImageOperations */
 @Controller(BASES.map((base) => `${base}/custom`))
@@ -46,7 +51,8 @@ export class ParallelClusterImagesController {
   }
 
   @Get()
-  @Asks('imageStatus', 'region', 'nextToken')
+  @AsksFor('imageStatus', Object.keys(FILTERS))
+  @Asks('region', 'nextToken')
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
     const dialect = dialectOf(request);
     const { items, nextPageToken } = await this.customImages.list(actor, toListQuery(request, dialect));

@@ -19,7 +19,8 @@ const EVERY_VALIDATOR = 'ALL';
 const SUPPRESSION = `^(${EVERY_VALIDATOR}|type:[A-Za-z0-9]+)$`;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-const FILTERS = {
+/** What a list may be asked for. */
+export const FILTERS = {
   AVAILABLE: 'available',
   PENDING: 'pending',
   FAILED: 'failed',

@@ -39,6 +39,7 @@ export function statusesOfErrors(face: Face, { method, guarded, ranged }: RouteT
   const reads = method === 'get' || method === 'head';
   const kinds = ERROR_KINDS.filter((kind) => {
     if (kind === 'method_not_allowed') return false;
+    if (kind === 'invalid' || kind === 'rate_limited') return !face.onlyTells;
     if (kind === 'unauthenticated' || kind === 'forbidden') return guarded;
     if (kind === 'range_unsatisfiable') return ranged;
     return !reads || !KINDS_OF_CHANGES.includes(kind);

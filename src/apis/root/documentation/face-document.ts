@@ -23,6 +23,16 @@ const CREDENTIALS = {
   bearer: { type: 'http', scheme: 'bearer' },
 } as const;
 const BASIC = { basic: { type: 'http', scheme: 'basic' } } as const;
+/** OpenAPI has no word for it; this is how the gateway of its inventor writes it. */
+const SIGNATURE = {
+  signature: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'Authorization',
+    'x-amazon-apigateway-authtype': 'awsSigv4',
+    description: 'Signature Version 4 with an access key, for the service `execute-api`.',
+  },
+} as const;
 
 /** Answers with no words of their own, by status. */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
@@ -61,7 +71,7 @@ export function faceDocument(face: Face, explored: Paths, described: readonly De
   }
   return {
     openapi: '3.1.0',
-    info: { title: face.title, version: PRODUCT_VERSION },
+    info: { title: face.title, version: PRODUCT_VERSION, ...descriptionOf(face) },
     servers: [{ url: '/' }],
     paths,
     components: {
@@ -88,7 +98,7 @@ function document(
     tags: [operation.operationId.split('.')[0]!.replace(/Controller$/, '')],
     summary: inWords(handler),
     description: [route.description, route.area, route.see && `See ${route.see}.`].filter(Boolean).join('\n\n'),
-    parameters: parameters(operation, route),
+    parameters: [...parameters(path, operation, route), ...(guarded ? headers(face) : [])],
     ...requestBody(operation, body),
     responses: {
       ...Object.fromEntries(
@@ -103,8 +113,23 @@ function document(
   };
 }
 
-function credentialsOf({ takesBasic }: Face) {
-  return takesBasic ? { ...CREDENTIALS, ...BASIC } : CREDENTIALS;
+function credentialsOf({ takesBasic, takesSignatures }: Face) {
+  return { ...CREDENTIALS, ...(takesBasic ? BASIC : {}), ...(takesSignatures ? SIGNATURE : {}) };
+}
+
+function descriptionOf({ otherBases }: Face): { description?: string } {
+  if (otherBases.length === 0) return {};
+  return { description: `The same is below ${otherBases.map((base) => `\`${base}\``).join(', ')}.` };
+}
+
+function headers({ documentedHeaders }: Face): object[] {
+  return Object.entries(documentedHeaders).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string' },
+  }));
 }
 
 function answers(operation: Operation, { answer }: DescribedRoute, method: string): object {
@@ -127,15 +152,19 @@ function answers(operation: Operation, { answer }: DescribedRoute, method: strin
   );
 }
 
-function parameters(operation: Operation, { query }: DescribedRoute): object[] {
+/** Not every handler takes by its name what its path has. */
+function parameters(path: string, operation: Operation, { query }: DescribedRoute): object[] {
   const given = (operation.parameters ?? []).map((one) =>
     one.name === '*' || one.name === 'path' ? { ...one, name: 'key' } : one,
   );
   const named = new Set(given.map(({ name }) => name));
+  const inPath = [...namedWildcard(path).matchAll(/\{(\w+)\}/g)]
+    .filter(([, name]) => !named.has(name!))
+    .map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }));
   const read = Object.entries(query)
     .filter(([name]) => !named.has(name))
     .map(([name, schema]) => ({ name, in: 'query', required: false, schema }));
-  return [...given, ...read];
+  return [...given, ...inPath, ...read];
 }
 
 /** Decorators say what of the body the class leaves to others. */

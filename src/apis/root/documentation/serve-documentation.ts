@@ -17,13 +17,14 @@ export function serveDocumentation(app: NestFastifyApplication): void {
   const made = (): Map<string, OpenAPIObject> => (documents ??= allDocuments(app, faces));
   const addressOf = (name: string): string => `/docs/openapi/${name}.json`;
 
-  http.get('/docs', (_request: unknown, reply: FastifyReply) =>
-    reply.type('text/html; charset=utf-8').send(indexPage(faces.all(), made(), addressOf)),
-  );
+  const serve = (path: string, type: string, page: () => string): void => {
+    const answer = (_request: unknown, reply: FastifyReply) => reply.type(type).send(page());
+    http.get(path, answer);
+    http.head(path, answer);
+  };
+  serve('/docs', 'text/html; charset=utf-8', () => indexPage(faces.all(), made(), addressOf));
   for (const { name } of faces.all()) {
-    http.get(addressOf(name), (_request: unknown, reply: FastifyReply) =>
-      reply.type('application/json').send(JSON.stringify(made().get(name))),
-    );
+    serve(addressOf(name), 'application/json', () => JSON.stringify(made().get(name)));
   }
   SwaggerModule.setup('docs/browse', app, () => ({}) as OpenAPIObject, {
     raw: false,

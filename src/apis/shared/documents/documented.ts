@@ -30,6 +30,10 @@ export const Sends = (answers: Readonly<Record<number, string | null>>): MethodD
     ),
   );
 
+/** A query parameter with one of these values, without which nothing is answered. */
+export const AsksFor = (name: string, values: readonly string[]): MethodDecorator =>
+  ApiQuery({ name, required: true, schema: { type: 'string', enum: [...values] } });
+
 /** Query parameters that are read by tables. */
 export const Asks = (...names: readonly string[]): MethodDecorator =>
   applyDecorators(...names.map((name) => ApiQuery({ name, required: false, schema: { type: 'string' } })));

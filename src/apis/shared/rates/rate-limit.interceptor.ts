@@ -15,7 +15,7 @@ export class RateLimitInterceptor implements NestInterceptor {
 
   async intercept(context: ExecutionContext, next: CallHandler): Promise<Observable<unknown>> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (this.faces.forPath(pathOf(request.originalUrl)).isLimited) await this.rate.countRest(request);
+    if (!this.faces.forPath(pathOf(request.originalUrl)).onlyTells) await this.rate.countRest(request);
     return next.handle();
   }
 }
