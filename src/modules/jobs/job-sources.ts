@@ -1,13 +1,21 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { NotFoundError } from '../../common/errors.js';
 import { Config } from '../../config/config.js';
-import { ArtifactsService, StoredFileNotFoundError } from '../artifacts/index.js';
+import {
+  type Artifact,
+  ArtifactsService,
+  type ArtifactUser,
+  formatAddress,
+  parseAddress,
+  StoredFileNotFoundError,
+} from '../artifacts/index.js';
 import { type ImageRoot, ImageRootsService } from '../images/index.js';
 import { type Recipe, RecipesService } from '../recipes/index.js';
 import type { Actor } from '../tenancy/index.js';
 import type { Job } from './job.entity.js';
 import { JobObjectMissingError, JobSourceError } from './jobs.errors.js';
-import type { CreateJob } from './jobs.types.js';
+import { JobsRepository } from './jobs.repository.js';
+import type { CreateJob, ScriptedCustomize } from './jobs.types.js';
 
 /** Architectures that images are built of, as they are spelled; what says nothing is the first. */
 const ARCHS: Readonly<Record<string, 'x86_64' | 'aarch64'>> = {
@@ -27,13 +35,18 @@ export type JobSource = Pick<Job, 'recipeId' | 'imageId' | 'recipeType' | 'templ
 
 /** Looks up what jobs start from, in the transaction that accepts them. */
 @Injectable()
-export class JobSources {
+export class JobSources implements OnModuleInit {
   constructor(
+    private readonly jobs: JobsRepository,
     private readonly recipes: RecipesService,
     private readonly images: ImageRootsService,
     private readonly artifacts: ArtifactsService,
     private readonly config: Config,
   ) {}
+
+  onModuleInit(): void {
+    this.artifacts.registerReferenceChecker((artifact) => this.usersOf(artifact));
+  }
 
   /**
    * The recipe (create) or image (customize) of a job, whose bytes are kept for it from now on.
@@ -44,6 +57,21 @@ export class JobSources {
    */
   hold(actor: Actor, wanted: CreateJob): Promise<JobSource> {
     return wanted.jobType === 'create' ? this.ofRecipe(actor, wanted.artifactId) : this.ofImage(actor, wanted);
+  }
+
+  /**
+   * Until the transaction ends nobody changes what lies at the addresses of the scripts; once the job is there nobody does
+   * until that ends. Where nothing lies yet, something may still come before they are read.
+   * @throws MalformedAddressError
+   */
+  async holdScripts(actor: Actor, { scripts }: ScriptedCustomize): Promise<void> {
+    const addresses = scripts.filter(({ url }) => url.startsWith('s3://')).map(({ url }) => parseAddress(url));
+    if (addresses.length > 0) await this.artifacts.holdAll(actor.projectId!, addresses);
+  }
+
+  private async usersOf(artifact: Artifact): Promise<ArtifactUser[]> {
+    const ids = await this.jobs.findReading(artifact.projectId, formatAddress(artifact));
+    return ids.map((id) => ({ noun: 'job', id, live: true }));
   }
 
   private async ofRecipe(actor: Actor, recipeId: string): Promise<JobSource> {

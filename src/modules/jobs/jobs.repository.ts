@@ -154,6 +154,18 @@ export class JobsRepository {
     );
   }
 
+  /** Some of a project's jobs that have not ended and name an object, as `s3://bucket/key`, as one of their scripts. */
+  async findReading(projectId: string, address: string): Promise<string[]> {
+    const rows = await this.database.query<{ id: string }>(
+      `SELECT j.id FROM jobs j
+       WHERE j.job_type = 'customize' AND j.status IN ('queued', 'running') AND j.project_id = $1
+         AND j.input -> 'scripted' -> 'scripts' @> $2 LIMIT 10`,
+      [projectId, JSON.stringify([{ url: address }])],
+      'jobs-find-reading',
+    );
+    return rows.map(({ id }) => id);
+  }
+
   page(query: JobQuery, limit: number, after: Job | null): Promise<Job[]> {
     return this.reader.page(conditions(query), query.sort, limit, after);
   }

@@ -48,12 +48,12 @@ export class JobsService {
 
   /**
    * Accepts a job. What it needs of its recipe or image and of its key is copied, so that their later changes do not
-   * change the job; the archive or root file system is kept until the job ends. Workers hear of it through its event,
+   * change the job; the archive or root file system is kept until the job ends, and so are scripts at their addresses. Workers hear of it through its event,
    * however often processes die.
    *
    * @throws NotPermittedError the actor may only read
    * @throws JobShellsError shells that a job of this type does not have; neither a key nor scripts to customize with
-   * @throws JobScriptsError
+   * @throws JobScriptsError, MalformedAddressError
    * @throws JobSourceError no such recipe or image in the actor's project, or it has no link
    * @throws JobObjectMissingError the bytes behind the link are missing
    * @throws ImageDeactivatedError
@@ -67,6 +67,7 @@ export class JobsService {
     checkScripts(wanted);
     return this.uow.run(async () => {
       const source = await this.sources.hold(actor, wanted);
+      if (wanted.scripted) await this.sources.holdScripts(actor, wanted.scripted);
       const key = wanted.publicKeyId === undefined ? null : await this.findKey(actor, wanted.publicKeyId);
       await this.ledger.reserve(actor.projectId, 'queued_jobs', 1);
       const job = await this.jobs.insert(this.newJob(actor, wanted, source, key));

@@ -377,6 +377,31 @@ describe('running a job', () => {
     expect(statuses).toEqual(['queued', 'succeeded']);
   });
 
+  it('keeps the scripts of a job at their addresses until it has ended', async () => {
+    const app = await world.worker();
+    const actor = await world.member(app);
+    const first = await world.job(app, actor);
+    await app.runner.run(first.id);
+    const image = (await app.jobs.get(actor, FACE, first.id)).resultantImageId!;
+    const address = { bucket: 'scripts', key: 'setup' };
+    const put = (text: string, key = address.key) =>
+      app.artifacts.put(actor, { ...address, key }, Readable.from([Buffer.from(text)]), {});
+    await Promise.all([put('echo accepted'), put('echo other', 'other')]);
+    const scripted = { updateOsPackages: false, scripts: [{ url: 's3://scripts/setup' }] };
+
+    const job = await world.job(app, actor, { jobType: 'customize', artifactId: image, scripted });
+
+    const inUse = { code: 'artifacts.in_use', details: { user: `job ${job.id}` } };
+    await expect(put('echo replaced')).rejects.toMatchObject(inUse);
+    await expect(app.artifacts.delete(actor, address)).rejects.toMatchObject(inUse);
+    await put('echo free', 'other');
+    await app.runner.run(job.id);
+    expect(await app.jobs.get(actor, FACE, job.id)).toMatchObject({ status: 'succeeded' });
+    expect(app.builder.builds.at(-1)!.order.scripts!.items.map(({ text }) => text)).toEqual(['echo accepted']);
+    await put('echo replaced');
+    await app.artifacts.delete(actor, address);
+  });
+
   it('finds a queued job behind however many of another kind that may not run', async () => {
     const app = await world.worker();
     const actor = await world.member(app);
