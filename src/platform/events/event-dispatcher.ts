@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, Optional } from '@nestjs/common';
 import pg from 'pg';
 import { Database } from '../database/database.js';
 import { Log } from '../logging/log.js';
@@ -22,6 +22,8 @@ const BATCH = 50;
 /** How long a dispatcher that died keeps its events from the others. */
 const CLAIM_SECONDS = 30;
 const POLL_MS = 5_000;
+/** How long to wait until it looks for what it was not told of, in milliseconds; for tests. */
+export const EVENT_POLL_MS = Symbol('EventPollMs');
 const LONGEST_PAUSE_SECONDS = 300;
 /** From here on the pause is the longest; the square of what goes on for months would not fit a number. */
 const COUNTED_ATTEMPTS = 20;
@@ -39,6 +41,7 @@ export class EventDispatcher {
   constructor(
     private readonly database: Database,
     private readonly log: Log,
+    @Optional() @Inject(EVENT_POLL_MS) private readonly pollMs = POLL_MS,
   ) {}
 
   /** Subscribes; before `start`. Events of the kind must be recorded with `dispatch`. */
@@ -71,7 +74,7 @@ export class EventDispatcher {
     this.working = this.work().finally(() => {
       this.working = null;
       if (this.stopped) return;
-      const delay = this.again ? 0 : POLL_MS;
+      const delay = this.again ? 0 : this.pollMs;
       this.again = false;
       this.timer = setTimeout(() => this.wake(), delay);
     });

@@ -9,6 +9,7 @@ import { type TestDatabase, testDatabase } from '../../support/database.js';
 import { eventually } from '../../support/eventually.js';
 
 const log = new Log('fatal');
+const AN_HOUR_MS = 3_600_000;
 
 let testing: TestDatabase;
 let dataSource: DataSource;
@@ -57,7 +58,8 @@ describe('the dispatcher of events', () => {
 
     await eventually(() => expect(seen).toHaveLength(expected.length));
     expect(seen).toEqual(expected);
-    expect(await database.query('SELECT id FROM events WHERE pending')).toEqual([]);
+    // The last one is noted as handed out when its subscriber is done.
+    await eventually(async () => expect(await database.query('SELECT id FROM events WHERE pending')).toEqual([]));
   });
 
   it('lets no event hold up the others, and tries it again later', async () => {
@@ -90,8 +92,9 @@ describe('the dispatcher of events', () => {
     });
   });
 
-  it('hears of events at once, also after its connection was lost', async () => {
+  it('hears of events before it looks for them, also after its connection was lost', async () => {
     const seen: string[] = [];
+    dispatcher = new EventDispatcher(database, log, AN_HOUR_MS);
     dispatcher.on('thing.made', ({ nounId }) => Promise.resolve(void seen.push(nounId)));
     dispatcher.start();
     await eventually(async () => expect(await listeners()).toHaveLength(1));
@@ -103,11 +106,9 @@ describe('the dispatcher of events', () => {
       expect(now).toHaveLength(1);
       expect(now).not.toEqual([lost]);
     });
-    const startedAt = Date.now();
     await record('thing.made', 'heard');
 
     await eventually(() => expect(seen).toEqual(['heard']));
-    expect(Date.now() - startedAt).toBeLessThan(4_000);
   });
 
   it('leaves no connection behind', async () => {
