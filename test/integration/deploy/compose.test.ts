@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { loadConfig } from '../../../src/config/config.js';
+import { isFree } from '../../support/ports.js';
 
 const root = join(import.meta.dirname, '..', '..', '..');
 
@@ -171,6 +172,13 @@ function docker(...args: string[]): { ok: boolean; output: string } {
 
 const hasPlugin = docker('compose', 'version').ok;
 const hasEngine = hasPlugin && docker('info').ok;
+const PORTS = [8080, ...Array.from({ length: 10 }, (_, index) => 30_000 + index)];
+const arePortsFree = hasEngine && (await Promise.all(PORTS.map(isFree))).every(Boolean);
+
+function wanting(): string {
+  if (!hasEngine) return ' [wants a Docker engine with the Compose plugin]';
+  return arePortsFree ? '' : ' [wants the ports 8080 and 30000-30009, which somebody has]';
+}
 
 (hasPlugin ? describe : describe.skip)(
   `docker compose config${hasPlugin ? '' : ' [wants the Compose plugin of Docker]'}`,
@@ -181,59 +189,56 @@ const hasEngine = hasPlugin && docker('info').ok;
   },
 );
 
-(hasEngine ? describe : describe.skip)(
-  `docker compose up${hasEngine ? '' : ' [wants a Docker engine with the Compose plugin]'}`,
-  () => {
-    const project = `kiln-test-${randomBytes(4).toString('hex')}`;
-    const composeAs = (...args: string[]) => docker('compose', '--project-name', project, ...args);
+(arePortsFree ? describe : describe.skip)(`docker compose up${wanting()}`, () => {
+  const project = `kiln-test-${randomBytes(4).toString('hex')}`;
+  const composeAs = (...args: string[]) => docker('compose', '--project-name', project, ...args);
 
-    beforeAll(() => {
-      const started = composeAs('up', '--build', '--wait', '--wait-timeout', '300');
-      if (!started.ok) throw new Error(`${started.output}\n${composeAs('logs', '--tail', '50').output}`);
-    }, 1_800_000);
+  beforeAll(() => {
+    const started = composeAs('up', '--build', '--wait', '--wait-timeout', '300');
+    if (!started.ok) throw new Error(`${started.output}\n${composeAs('logs', '--tail', '50').output}`);
+  }, 1_800_000);
 
-    afterAll(() => {
-      composeAs('down', '--volumes', '--timeout', '10');
-    }, 300_000);
+  afterAll(() => {
+    composeAs('down', '--volumes', '--timeout', '10');
+  }, 300_000);
 
-    it('takes an image and gives it back', async () => {
-      const { clouds } = parse(composeAs('exec', '--no-TTY', 'api', 'cat', '/var/lib/kiln/clouds.yaml').output) as {
-        clouds: Record<string, { auth: Record<string, string> }>;
-      };
-      const { auth } = Object.values(clouds)[0]!;
-      const domain = { id: 'default' };
-      const signedIn = await fetch('http://localhost:8080/identity/v3/auth/tokens', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({
-          auth: {
-            identity: {
-              methods: ['password'],
-              password: { user: { name: auth.username, password: auth.password, domain } },
-            },
-            scope: { project: { name: auth.project_name, domain } },
+  it('takes an image and gives it back', async () => {
+    const { clouds } = parse(composeAs('exec', '--no-TTY', 'api', 'cat', '/var/lib/kiln/clouds.yaml').output) as {
+      clouds: Record<string, { auth: Record<string, string> }>;
+    };
+    const { auth } = Object.values(clouds)[0]!;
+    const domain = { id: 'default' };
+    const signedIn = await fetch('http://localhost:8080/identity/v3/auth/tokens', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        auth: {
+          identity: {
+            methods: ['password'],
+            password: { user: { name: auth.username, password: auth.password, domain } },
           },
-        }),
-      });
-      const headers = { 'x-auth-token': signedIn.headers.get('x-subject-token')! };
-      const bytes = randomBytes(8 * 2 ** 20);
-      const created = await fetch('http://localhost:8080/image/v2/images', {
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'application/json' },
-        body: JSON.stringify({ name: 'composed', disk_format: 'raw', container_format: 'bare' }),
-      });
-      const { id } = (await created.json()) as { id: string };
+          scope: { project: { name: auth.project_name, domain } },
+        },
+      }),
+    });
+    const headers = { 'x-auth-token': signedIn.headers.get('x-subject-token')! };
+    const bytes = randomBytes(8 * 2 ** 20);
+    const created = await fetch('http://localhost:8080/image/v2/images', {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ name: 'composed', disk_format: 'raw', container_format: 'bare' }),
+    });
+    const { id } = (await created.json()) as { id: string };
 
-      const uploaded = await fetch(`http://localhost:8080/image/v2/images/${id}/file`, {
-        method: 'PUT',
-        headers: { ...headers, 'content-type': 'application/octet-stream' },
-        body: bytes,
-      });
+    const uploaded = await fetch(`http://localhost:8080/image/v2/images/${id}/file`, {
+      method: 'PUT',
+      headers: { ...headers, 'content-type': 'application/octet-stream' },
+      body: bytes,
+    });
 
-      expect(uploaded.status).toBe(204);
-      const downloaded = await fetch(`http://localhost:8080/image/v2/images/${id}/file`, { headers });
-      const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
-      expect(sha256(new Uint8Array(await downloaded.arrayBuffer()))).toBe(sha256(bytes));
-    }, 300_000);
-  },
-);
+    expect(uploaded.status).toBe(204);
+    const downloaded = await fetch(`http://localhost:8080/image/v2/images/${id}/file`, { headers });
+    const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
+    expect(sha256(new Uint8Array(await downloaded.arrayBuffer()))).toBe(sha256(bytes));
+  }, 300_000);
+});
