@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { Image } from '../../../src/modules/images/index.js';
 import { Actor } from '../../../src/modules/tenancy/index.js';
 import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
+import { eventually } from '../../support/eventually.js';
 
 const MEBIBYTE = 1024 * 1024;
 const FORMATS = { diskFormat: 'raw', containerFormat: 'bare' };
@@ -48,10 +49,6 @@ function stalled(first: Buffer): Readable {
   const stream = new Readable({ read: () => undefined });
   stream.push(first);
   return stream;
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 describe('an upload', () => {
@@ -117,7 +114,7 @@ describe('an upload', () => {
     const { id } = await anImage(actor);
     const sender = stalled(bytes(100_000));
     const upload = kiln.imageData.upload(actor, id, sender);
-    await until(async () => (await kiln.images.get(actor, id)).status === 'saving');
+    await eventually(async () => (await kiln.images.get(actor, id)).status === 'saving');
     expect(await used(actor, 'uploads')).toBe(1);
 
     sender.destroy(new Error('aborted'));
@@ -149,7 +146,7 @@ describe('an upload', () => {
     const { id } = await anImage(actor);
     const sender = stalled(bytes(100_000));
     const upload = kiln.imageData.upload(actor, id, sender);
-    await until(async () => (await kiln.images.get(actor, id)).status === 'saving');
+    await eventually(async () => (await kiln.images.get(actor, id)).status === 'saving');
 
     await kiln.images.delete(actor, id);
     sender.push(null);
@@ -188,7 +185,7 @@ describe('an upload', () => {
     const [first, second] = [await anImage(actor), await anImage(actor)];
     const sender = stalled(bytes(1000));
     const upload = kiln.imageData.upload(actor, first.id, sender);
-    await until(async () => (await used(actor, 'uploads')) === 1);
+    await eventually(async () => (await used(actor, 'uploads')) === 1);
 
     await expect(kiln.imageData.upload(actor, second.id, body(bytes(1)))).rejects.toMatchObject({
       kind: 'quota_exceeded',
