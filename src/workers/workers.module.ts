@@ -18,6 +18,7 @@ import { Log } from '../platform/logging/log.js';
 import { DeletedBytesSweep, StoredFilesSweep } from './artifacts.sweep.js';
 import { CustomImagesSweep } from './custom-images.sweep.js';
 import { PurgeEventsSweep } from './events.sweep.js';
+import { HeartbeatSweep } from './heartbeat.sweep.js';
 import { PurgeImagesSweep, StaleUploadsSweep } from './images.sweep.js';
 import { JobsProcessor } from './jobs.processor.js';
 import { BuildLeftoversSweep, ExpireTasksSweep, PurgeJobsSweep, RecoverJobsSweep } from './jobs.sweep.js';
@@ -26,6 +27,7 @@ import { type Sweep, SweepRunner } from './sweep.js';
 import { ExpiredTokensSweep } from './tokens.sweep.js';
 
 const SWEEPS = [
+  HeartbeatSweep,
   RecoverJobsSweep,
   BuildLeftoversSweep,
   PurgeJobsSweep,

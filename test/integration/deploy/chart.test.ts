@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { loadConfig } from '../../../src/config/config.js';
+import { HeartbeatSweep } from '../../../src/workers/heartbeat.sweep.js';
 import { describeWith } from '../../support/programs.js';
 
 const run = promisify(execFile);
@@ -80,6 +81,32 @@ describe('the rendered chart', () => {
     expect(named('Service', 'kiln-api').spec.selector).toEqual(
       named('Deployment', 'kiln-api').spec.selector.matchLabels,
     );
+  });
+
+  it('starts workers again that do not come to their sweeps any more', async () => {
+    const { livenessProbe, startupProbe, env, volumeMounts } = podOf('kiln-worker').spec.containers[0];
+    const folder = await mkdtemp(join(tmpdir(), 'kiln-alive-'));
+    const probe = async ({ exec: { command } }: { exec: { command: string[] } }): Promise<boolean> => {
+      const words = command.map((word) => word.replaceAll('/var/lib/kiln', folder));
+      return run(words[0]!, words.slice(1)).then(
+        () => true,
+        () => false,
+      );
+    };
+
+    const before = await probe(startupProbe);
+    await new HeartbeatSweep(loadConfig({ KILN_DATA_DIR: folder }).config).run();
+    const alive = [await probe(startupProbe), await probe(livenessProbe)];
+    await utimes(join(folder, 'alive'), 1, 1);
+
+    expect({ before, alive, later: await probe(livenessProbe) }).toEqual({
+      before: false,
+      alive: [true, true],
+      later: false,
+    });
+    expect(volumeMounts).toContainEqual({ name: 'data', mountPath: '/var/lib/kiln' });
+    expect(env).not.toContainEqual(expect.objectContaining({ name: 'KILN_DATA_DIR' }));
+    await rm(folder, { recursive: true });
   });
 
   it('gives workers rights in the namespace of the builds and nowhere else, and no list of Secrets', () => {
