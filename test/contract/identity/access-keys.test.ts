@@ -219,6 +219,9 @@ describe('access rules', () => {
     expect(own.body.token.application_credential.access_rules).toMatchObject(
       expect.arrayContaining([expect.objectContaining(LIST_IMAGES)]),
     );
+    expect((await ask(kiln, 'HEAD', '/v3/auth/tokens', { token, subject: token })).status).toBe(200);
+    expect((await ask(kiln, 'DELETE', '/v3/auth/tokens', { token, subject: token })).status).toBe(204);
+    expect(await images(token, 'GET', '/image/v2/images')).toBe(401);
   });
 
   it("are kept as the user's, and used again by id", async () => {

@@ -58,9 +58,12 @@ describe('access rules', () => {
     expect(allowsCall(rules, call('image', 'POST', '/v3/jobs'))).toBe(false);
   });
 
-  it('always let a token be looked at', () => {
+  it('always let a token be looked at and ended, but not another one be made', () => {
     expect(allowsCall([], call('identity', 'GET', '/identity/v3/auth/tokens'))).toBe(true);
-    expect(allowsCall([], call('identity', 'DELETE', '/identity/v3/auth/tokens'))).toBe(false);
+    expect(allowsCall([], call('identity', 'HEAD', '/identity/v3/auth/tokens'))).toBe(true);
+    expect(allowsCall([], call('identity', 'DELETE', '/identity/v3/auth/tokens'))).toBe(true);
+    expect(allowsCall([], call('identity', 'POST', '/identity/v3/auth/tokens'))).toBe(false);
+    expect(allowsCall([], call('identity', 'DELETE', '/identity/v3/users/x'))).toBe(false);
     expect(allowsCall([], call('image', 'GET', '/v3/auth/tokens'))).toBe(false);
   });
 });

@@ -24,11 +24,14 @@ export interface Call {
 /** The methods that a rule can name. */
 export const ACCESS_RULE_METHODS = ['POST', 'GET', 'HEAD', 'PATCH', 'PUT', 'DELETE'] as const;
 
+/** What may be done to a token with nothing but that token. */
+const OWN_TOKEN_METHODS: readonly string[] = ['GET', 'HEAD', 'DELETE'];
+
 /** Whether the rules, of which there may be none at all (null), let a call through. */
 export function allowsCall(rules: readonly AccessRule[] | null, call: Call): boolean {
   if (rules === null) return true;
-  // Whoever has a token may look at it, whatever it is good for.
-  const ownToken = call.service === 'identity' && call.method === 'GET';
+  // Whoever has a token may look at it and end it, whatever it is good for.
+  const ownToken = call.service === 'identity' && OWN_TOKEN_METHODS.includes(call.method);
   if (ownToken && call.paths.some((path) => path.endsWith('/v3/auth/tokens'))) return true;
   return rules.some(
     (rule) =>
