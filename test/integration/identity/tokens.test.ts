@@ -200,6 +200,59 @@ describe('tokens', () => {
     await here.app.get(UsersService).changePassword(again.session, session.user.id, 'another', 's3cret-alice');
   });
 
+  /** What comes of `work`, when `statement` commits once it has to wait for that. */
+  async function whileChanging<T>(statement: string, values: unknown[], work: () => Promise<T>) {
+    const observer = new pg.Client({ connectionString: database.url });
+    await observer.connect();
+    await sql.query('BEGIN');
+    try {
+      await sql.query(statement, values);
+      const outcome = Promise.allSettled([work()]);
+      await eventually(async () => {
+        const { rowCount } = await observer.query(
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        expect(rowCount).toBe(1);
+      }, 10_000);
+      await sql.query('COMMIT');
+      return (await outcome)[0];
+    } finally {
+      await sql.query('ROLLBACK');
+      await observer.end();
+    }
+  }
+
+  it('are not made for a password that is changed while it is compared', async () => {
+    const { rows } = await sql.query(`SELECT password_hash FROM users WHERE name = 'alice'`);
+    const hash = (rows as { password_hash: string }[])[0]!.password_hash;
+
+    const outcome = await whileChanging(`UPDATE users SET password_hash = 'x' WHERE name = 'alice'`, [], () =>
+      signIn(),
+    );
+
+    await sql.query(`UPDATE users SET password_hash = $1 WHERE name = 'alice'`, [hash]);
+    expect(outcome).toMatchObject({ status: 'rejected', reason: refused });
+  });
+
+  function rescope(token: string, at: Process) {
+    return at.app.get(SignInService).signIn({ proofs: [{ method: 'token', token }], scope: { kind: 'unscoped' } });
+  }
+
+  it('are not made from one that is ended meanwhile, nor from one that another process has ended', async () => {
+    const [first, second] = [await signIn(), await signIn()];
+    await authenticate(elsewhere, second.token);
+
+    const outcome = await whileChanging(
+      'UPDATE tokens SET revoked_at = now() WHERE audit_ids[1] = $1',
+      [first.session.auditIds[0]],
+      () => rescope(first.token, elsewhere),
+    );
+    await here.app.get(TokensService).revoke(second.session, second.token);
+
+    expect(outcome).toMatchObject({ status: 'rejected', reason: refused });
+    await expect(rescope(second.token, elsewhere)).rejects.toMatchObject(refused);
+  });
+
   it('let one of two password changes win when both come at once', async () => {
     const { session } = await signIn();
     const users = here.app.get(UsersService);

@@ -8,7 +8,6 @@ import {
 import { type DomainReference, findDomain } from '../domains.js';
 import { InvalidCredentialsError, TokenNotRescopableError } from '../identity.errors.js';
 import { PasswordHasher } from './password-hasher.js';
-import type { Session } from '../tokens/session.js';
 import { type IssuedToken, type IssueToken, TokensService } from '../tokens/tokens.service.js';
 import { PASSWORD_MAXIMUM_LENGTH } from '../users/users.service.js';
 import { UsersRepository, type UserWithPassword } from '../users/users.repository.js';
@@ -47,7 +46,8 @@ export const SIGN_IN_METHODS = ['password', 'token', 'application_credential'] a
 interface Shown {
   readonly userId: string;
   readonly methods: readonly string[];
-  readonly parent?: Session;
+  readonly passwordHash?: string | null;
+  readonly parent?: IssuedToken;
   readonly credential?: ApplicationCredentialWithSecret;
 }
 
@@ -87,8 +87,9 @@ export class SignInService {
       ...place,
       methods: [...new Set(shown.flatMap(({ methods }) => methods))],
       applicationCredentialId: credential?.id,
-      notAfter: parent?.expiresAt ?? credential?.expiresAt,
-      parentAuditId: parent?.auditIds[0],
+      notAfter: parent?.session.expiresAt ?? credential?.expiresAt,
+      passwordHash: shown.find((one) => one.passwordHash !== undefined)?.passwordHash,
+      parent,
     });
   }
 
@@ -120,13 +121,13 @@ export class SignInService {
     const user = await this.findUser(reference);
     const right = await this.verify(password, user?.passwordHash ?? null);
     if (!user || !right) throw new InvalidCredentialsError();
-    return { userId: user.id, methods: ['password'] };
+    return { userId: user.id, methods: ['password'], passwordHash: user.passwordHash };
   }
 
   private async checkToken(token: string): Promise<Shown> {
-    const parent = await this.tokens.session(token);
-    if (parent.applicationCredential) throw new TokenNotRescopableError();
-    return { userId: parent.user.id, methods: ['token', ...parent.methods], parent };
+    const session = await this.tokens.freshSession(token);
+    if (session.applicationCredential) throw new TokenNotRescopableError();
+    return { userId: session.user.id, methods: ['token', ...session.methods], parent: { token, session } };
   }
 
   private async checkCredential(

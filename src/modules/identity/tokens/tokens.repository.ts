@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/database/database.js';
+import { isMissingReference } from '../../../platform/database/database.errors.js';
 import type { Role } from '../../tenancy/index.js';
 import type { AccessRule } from '../application-credentials/access-rules.js';
 import { ACCESS_RULES_OF_CREDENTIAL } from '../application-credentials/access-rules.repository.js';
+import { InvalidCredentialsError } from '../identity.errors.js';
 import type { ScopeKind } from './session.js';
 
 /** A token to keep; of the token itself only the hash. */
@@ -50,24 +52,38 @@ const SWEEP_BATCH = 1_000;
 export class TokensRepository {
   constructor(private readonly database: Database) {}
 
+  /** @throws InvalidCredentialsError user, project or application credential went away meanwhile */
   async insert(token: NewToken): Promise<void> {
-    await this.database.run(
-      `INSERT INTO tokens (hash, user_id, scope, project_id, methods, audit_ids, application_credential_id, issued_at,
-         expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-      [
-        token.hash,
-        token.userId,
-        token.scope,
-        token.projectId,
-        token.methods,
-        token.auditIds,
-        token.applicationCredentialId,
-        token.issuedAt,
-        token.expiresAt,
-      ],
-      'tokens-insert',
-    );
+    try {
+      await this.database.run(
+        `INSERT INTO tokens (hash, user_id, scope, project_id, methods, audit_ids, application_credential_id, issued_at,
+           expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+        [
+          token.hash,
+          token.userId,
+          token.scope,
+          token.projectId,
+          token.methods,
+          token.auditIds,
+          token.applicationCredentialId,
+          token.issuedAt,
+          token.expiresAt,
+        ],
+        'tokens-insert',
+      );
+    } catch (error) {
+      if (isMissingReference(error)) throw new InvalidCredentialsError();
+      throw error;
+    }
+  }
+
+  /** Keeps a token from being revoked until the open transaction ends; false when it was revoked before, or never made. */
+  async holdUnrevoked(hash: Buffer): Promise<boolean> {
+    const held = await this.database.one('SELECT 1 FROM tokens WHERE hash = $1 AND revoked_at IS NULL FOR SHARE', [
+      hash,
+    ]);
+    return held !== null;
   }
 
   /** Not revoked; expired ones too. */

@@ -11,6 +11,7 @@ import { expandRoles } from '../roles.js';
 import type { Scope, Session } from './session.js';
 import { ShortLivedCache } from './short-lived-cache.js';
 import { type NewToken, type TokenRow, TokensRepository } from './tokens.repository.js';
+import { UsersRepository } from '../users/users.repository.js';
 
 const TOKEN_BYTES = 32;
 const TOKEN_FORM = /^[\w-]{43}$/;
@@ -29,8 +30,10 @@ export interface IssueToken {
   readonly applicationCredentialId?: string;
   /** The token lives no longer than this. */
   readonly notAfter?: Date | null;
-  /** Audit id of the token that this one is made from. */
-  readonly parentAuditId?: string;
+  /** The stored hash that the user's password was compared with, if it was asked for. */
+  readonly passwordHash?: string | null;
+  /** The token that this one is made from. */
+  readonly parent?: IssuedToken;
 }
 
 /** A token as its owner gets it, once. */
@@ -50,6 +53,7 @@ export class TokensService {
 
   constructor(
     private readonly tokens: TokensRepository,
+    private readonly users: UsersRepository,
     private readonly policy: IdentityPolicy,
     private readonly uow: UnitOfWork,
     private readonly clock: Clock,
@@ -58,11 +62,14 @@ export class TokensService {
 
   /**
    * Makes a token.
-   * @throws InvalidCredentialsError user, project or role went away meanwhile
+   * @throws InvalidCredentialsError user, project, role, or what the user was proven by went away meanwhile
    */
   async issue(order: IssueToken): Promise<IssuedToken> {
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
-    await this.tokens.insert(this.toRow(token, order));
+    await this.uow.run(async () => {
+      await this.checkStillProven(order);
+      await this.tokens.insert(this.toRow(token, order));
+    });
     return { token, session: await this.session(token) };
   }
 
@@ -73,6 +80,13 @@ export class TokensService {
   async session(token: string): Promise<Session> {
     if (!TOKEN_FORM.test(token)) throw new InvalidCredentialsError();
     const session = await this.sessions.get(token, () => this.lookUp(token));
+    if (session.expiresAt <= this.clock.now()) throw new InvalidCredentialsError();
+    return session;
+  }
+
+  /** As `session`, without the memory of this process. */
+  async freshSession(token: string): Promise<Session> {
+    const session = await this.lookUp(token);
     if (session.expiresAt <= this.clock.now()) throw new InvalidCredentialsError();
     return session;
   }
@@ -121,6 +135,17 @@ export class TokensService {
     return this.tokens.removeExpired(new Date(this.clock.now().getTime() - EXPIRED_FOR_MS));
   }
 
+  /**
+   * To compare a password takes a while. A change of it that ends the user's tokens comes before this, or ends this token as
+   * well.
+   */
+  private async checkStillProven({ userId, passwordHash, parent }: IssueToken): Promise<void> {
+    const user = await this.users.findForShare(userId);
+    if (!user || (passwordHash !== undefined && user.passwordHash !== passwordHash))
+      throw new InvalidCredentialsError();
+    if (parent && !(await this.tokens.holdUnrevoked(hashOf(parent.token)))) throw new InvalidCredentialsError();
+  }
+
   private toRow(token: string, order: IssueToken): NewToken {
     const issuedAt = this.clock.now();
     const expiresAt = new Date(issuedAt.getTime() + this.config.identity.tokenTtlSeconds * 1_000);
@@ -130,7 +155,7 @@ export class TokensService {
       scope: order.scope,
       projectId: order.projectId,
       methods: order.methods,
-      auditIds: [randomBytes(16).toString('base64url'), ...(order.parentAuditId ? [order.parentAuditId] : [])],
+      auditIds: [randomBytes(16).toString('base64url'), ...(order.parent?.session.auditIds.slice(0, 1) ?? [])],
       applicationCredentialId: order.applicationCredentialId ?? null,
       issuedAt,
       expiresAt: order.notAfter && order.notAfter < expiresAt ? order.notAfter : expiresAt,

@@ -62,6 +62,15 @@ export class UsersRepository {
     );
   }
 
+  /** Nobody changes or removes the user until the open transaction ends. */
+  findForShare(id: string): Promise<UserWithPassword | null> {
+    return this.database.one<UserWithPassword>(
+      `SELECT ${COLUMNS}, password_hash AS "passwordHash" FROM users WHERE id = $1 FOR SHARE`,
+      [id],
+      'users-find-for-share',
+    );
+  }
+
   findByName(name: string, domainId: string): Promise<UserWithPassword | null> {
     return this.database.one<UserWithPassword>(
       `SELECT ${COLUMNS}, password_hash AS "passwordHash" FROM users WHERE domain_id = $1 AND name = $2`,
