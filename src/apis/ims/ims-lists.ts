@@ -4,16 +4,34 @@ import type { ListQuery } from './ims-list-query.js';
 
 export { sendList } from '../shared/whole-list.js';
 
-/** Answers with one page; `records` holds one more than asked for if there is a next one. */
+/** A page that is as large gets no further record, whatever was asked for. */
+const PAGE_CHARACTERS = 4 * 1024 * 1024;
+
+/**
+ * Answers with one page of a list: the first `limit` records, or as many of them as a page may be large. The link to
+ * the next page is there if there is another record.
+ * @param read the list, of which so many records will be taken
+ */
 export async function sendPage<T extends { readonly id: string }, Wire extends object>(
   reply: FastifyReply,
   query: ListQuery,
-  records: readonly T[],
+  read: (wanted: number) => AsyncIterable<T>,
   limit: number,
   present: (record: T) => Wire,
 ): Promise<Sent<Wire[]>> {
-  const page = records.slice(0, limit);
-  if (records.length > limit) void reply.header('link', `<${query.nextPage(page.at(-1)!.id)}>; rel="next"`);
-  await reply.send(page.map(present));
+  const page: string[] = [];
+  let characters = 0;
+  let lastId = '';
+  for await (const record of read(limit + 1)) {
+    if (page.length === limit || characters >= PAGE_CHARACTERS) {
+      void reply.header('link', `<${query.nextPage(lastId)}>; rel="next"`);
+      break;
+    }
+    const text = JSON.stringify(present(record));
+    page.push(text);
+    characters += text.length;
+    lastId = record.id;
+  }
+  await reply.header('content-type', 'application/json; charset=utf-8').send(`[${page.join(',')}]`);
   return undefined;
 }

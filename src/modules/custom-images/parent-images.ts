@@ -60,13 +60,13 @@ export class ParentImages {
   }
 
   private async findByName(actor: Actor, name: string): Promise<string | null> {
-    const [newest] = await this.images.list(actor, {
+    const { images } = await this.images.list(actor, {
       scope: { kind: 'owned', projectId: actor.projectId },
       filter: { names: [name], statuses: ['active'] },
       sort: [{ key: 'createdAt', direction: 'desc' }],
       limit: 1,
     });
-    return newest?.id ?? null;
+    return images[0]?.id ?? null;
   }
 }
 

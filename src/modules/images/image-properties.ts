@@ -7,6 +7,8 @@ import type { ImageProperties, UpdateImage } from './images.types.js';
 export const IMAGE_PROPERTIES_MAX = 128;
 export const IMAGE_TAGS_MAX = 128;
 export const IMAGE_MEMBERS_MAX = 128;
+/** Most bytes of UTF-8 that names and values of an image's properties take together; lists show them all. */
+export const IMAGE_PROPERTIES_BYTES_MAX = 128 * 1024;
 
 /** Names the operating system of which a public image is the official one. Kiln's key, but administrators write it. */
 export const OFFICIAL_OS_PROPERTY = 'kiln_official_os';
@@ -102,10 +104,16 @@ export function checkWritable(properties: ImageProperties, isAdmin: boolean): vo
   }
 }
 
-/** @throws ImageQuotaExceededError too many properties; Kiln's own do not count */
-export function checkPropertyCount(properties: ImageProperties): void {
-  const count = Object.keys(properties).filter((name) => !isReservedProperty(name)).length;
-  if (count > IMAGE_PROPERTIES_MAX) throw new ImageQuotaExceededError('properties', IMAGE_PROPERTIES_MAX, count);
+/** @throws ImageQuotaExceededError too many properties, or too large ones; Kiln's own do not count */
+export function checkPropertyRoom(properties: ImageProperties): void {
+  const own = Object.entries(properties).filter(([name]) => !isReservedProperty(name));
+  if (own.length > IMAGE_PROPERTIES_MAX) {
+    throw new ImageQuotaExceededError('properties', IMAGE_PROPERTIES_MAX, own.length);
+  }
+  const bytes = own.reduce((sum, [name, value]) => sum + Buffer.byteLength(name) + Buffer.byteLength(value), 0);
+  if (bytes > IMAGE_PROPERTIES_BYTES_MAX) {
+    throw new ImageQuotaExceededError('bytes of properties', IMAGE_PROPERTIES_BYTES_MAX, bytes);
+  }
 }
 
 /** Each tag once, in the order of first mention. @throws ImageQuotaExceededError */
@@ -129,7 +137,7 @@ export function applyToProperties(properties: ImageProperties, change: UpdateIma
   removeProperties.forEach((name) => result.delete(name));
   Object.entries(setProperties).forEach(([name, value]) => result.set(name, value));
   // Removing is always allowed, also while there are too many.
-  if (Object.keys(setProperties).length > 0) checkPropertyCount(Object.fromEntries(result));
+  if (Object.keys(setProperties).length > 0) checkPropertyRoom(Object.fromEntries(result));
   return Object.fromEntries(result);
 }
 

@@ -157,7 +157,11 @@ export class PropertyInvalidError extends InvalidError {
 /** Too many properties, tags or members on one image. */
 export class ImageQuotaExceededError extends QuotaExceededError {
   override readonly code = 'images.quota_exceeded';
-  constructor(what: 'properties' | 'tags' | 'members' | 'locations', limit: number, asked: number) {
+  constructor(
+    what: 'properties' | 'bytes of properties' | 'tags' | 'members' | 'locations',
+    limit: number,
+    asked: number,
+  ) {
     super(`The limit of ${limit} ${what} on one image would be exceeded: there would be ${asked}. Remove some first`, {
       quantity: what,
       limit,

@@ -8,7 +8,7 @@ import type { Image } from './image.entity.js';
 import { ImageListRepository } from './image-list.repository.js';
 import {
   applyToProperties,
-  checkPropertyCount,
+  checkPropertyRoom,
   checkWritable,
   distinctTags,
   IMAGE_TAGS_MAX,
@@ -28,6 +28,7 @@ import { ImagesPolicy, type Sighting } from './images.policy.js';
 import { type ImageChange, ImagesRepository } from './images.repository.js';
 import {
   type CreateImage,
+  type ImagePage,
   type ImageQuery,
   type ImageStreamQuery,
   RECEIVING,
@@ -35,8 +36,10 @@ import {
 } from './images.types.js';
 import { importTaskOf } from './imports/import-marks.js';
 
-/** Rows read at once while a whole list is streamed. */
-const STREAM_CHUNK = 500;
+/** Most rows read at once. */
+const CHUNK = 100;
+/** Behind so many characters of properties a page ends, whatever was asked for. */
+const PAGE_CHARACTERS = 4 * 1024 * 1024;
 
 /** Images: their records. Their bytes are `ImageDataService`'s, their members `ImageMembersService`'s. */
 @Injectable()
@@ -69,7 +72,7 @@ export class ImagesService {
     this.policy.checkCreate(actor, { projectId, visibility });
     checkWritable(properties, this.policy.isAdmin(actor));
     this.protections.checkCreate(actor, properties);
-    checkPropertyCount(properties);
+    checkPropertyRoom(properties);
     const image = {
       id: command.id ?? newId(),
       projectId,
@@ -110,39 +113,46 @@ export class ImagesService {
   }
 
   /**
-   * One page of a list, in order.
+   * One page of a list, in order. It has fewer images than asked for where the list ends, and where they are large.
    * @throws ImageActionForbiddenError the actor may not list
    * @throws ImageMarkerNotFoundError the marker is no image that the actor may see
    */
-  async list(actor: Actor, query: ImageQuery): Promise<Image[]> {
-    this.checkScope(actor, query);
-    if (!this.protections.mayFilter(actor, query.filter)) return [];
-    if (this.policy.hidesListed) return this.listShown(actor, query);
-    const after = query.marker === undefined ? undefined : await this.findMarker(actor, query);
-    const { scope, filter, sort, limit } = query;
-    const page = await this.lists.list({ viewer: this.policy.viewer(actor), scope, filter, sort, limit, after });
-    return page.map((image) => this.protections.shownTo(actor, image));
+  async list(actor: Actor, query: ImageQuery): Promise<ImagePage> {
+    const images: Image[] = [];
+    let characters = 0;
+    for await (const image of this.stream(actor, query, query.limit)) {
+      if (query.limit === 0) break;
+      if (characters >= PAGE_CHARACTERS) return { images, isCut: true };
+      images.push(image);
+      for (const [name, value] of Object.entries(image.properties)) characters += name.length + value.length;
+      // Asking for one more would be another query.
+      if (images.length === query.limit) break;
+    }
+    return { images, isCut: false };
   }
 
   /**
    * A whole list, in order, read in chunks as it is consumed. What comes or goes meanwhile is shown or not; what stays
    * is shown once.
+   * @param wanted how many will probably be consumed
    * @throws ImageActionForbiddenError the actor may not list
    * @throws ImageMarkerNotFoundError the marker is no image of the list
    */
-  async *stream(actor: Actor, query: ImageStreamQuery): AsyncGenerator<Image, void, undefined> {
+  async *stream(actor: Actor, query: ImageStreamQuery, wanted = CHUNK): AsyncGenerator<Image, void, undefined> {
     this.checkScope(actor, query);
     const { scope, filter, sort } = query;
     if (!this.protections.mayFilter(actor, filter)) return;
     const viewer = this.policy.viewer(actor);
+    // Of what is hidden none counts.
+    const size = this.policy.hidesListed ? CHUNK : Math.min(wanted, CHUNK);
     let after = query.marker === undefined ? undefined : await this.findMarker(actor, query);
     do {
-      const chunk = await this.lists.list({ viewer, scope, filter, sort, limit: STREAM_CHUNK, after });
+      const chunk = await this.lists.list({ viewer, scope, filter, sort, limit: size, after });
       const shown = this.policy.hidesListed
         ? chunk.filter((image) => this.policy.isListedVisible(actor, image))
         : chunk;
       yield* shown.map((image) => this.protections.shownTo(actor, image));
-      after = chunk.length === STREAM_CHUNK ? chunk.at(-1) : undefined;
+      after = chunk.length === size ? chunk.at(-1) : undefined;
     } while (after);
   }
 
@@ -248,15 +258,6 @@ export class ImagesService {
   }
 
   /** A page where a rule hides images that visibility shows: what it hides is read over, so that a page is full or the last. */
-  private async listShown(actor: Actor, query: ImageQuery): Promise<Image[]> {
-    const images: Image[] = [];
-    if (query.limit === 0) return images;
-    for await (const image of this.stream(actor, query)) {
-      if (images.push(image) === query.limit) break;
-    }
-    return images;
-  }
-
   private checkScope(actor: Actor, { scope }: Pick<ImageQuery, 'scope'>): void {
     this.policy.checkList(actor);
     if (scope.kind === 'visible' || this.policy.isAdmin(actor)) return;

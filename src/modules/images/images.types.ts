@@ -1,5 +1,6 @@
 import type { PageRequest } from '../../common/paging.js';
 import type { ImageStatus } from './image-status.js';
+import type { Image } from './image.entity.js';
 
 export const VISIBILITIES = ['public', 'community', 'shared', 'private'] as const;
 export type Visibility = (typeof VISIBILITIES)[number];
@@ -121,6 +122,13 @@ export interface ImageQuery extends PageRequest<ImageSortKey> {
   readonly filter: ImageFilter;
   /** Whether a marker may be an image that was deleted since the page before was read. */
   readonly markerMayBeDeleted?: boolean;
+}
+
+/** What a page has of a list. */
+export interface ImagePage {
+  readonly images: readonly Image[];
+  /** It ends where it does because its images are large: more follow. */
+  readonly isCut: boolean;
 }
 
 /** A whole list, to be read as a stream. */

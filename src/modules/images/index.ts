@@ -81,6 +81,7 @@ export {
   type ImageFilter,
   type ImageOrigin,
   type ImageProperties,
+  type ImagePage,
   type ImageQuery,
   type ImageScope,
   type ImageSortKey,

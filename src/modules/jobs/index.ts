@@ -55,6 +55,7 @@ export type {
   JobFilter,
   JobQuery,
   JobSortKey,
+  ListedJob,
   ReportJob,
   ScriptedCustomize,
 } from './jobs.types.js';

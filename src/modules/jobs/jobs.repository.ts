@@ -7,21 +7,24 @@ import { type Conditions, KeysetReader, timeConditions } from '../../platform/da
 import type { Ending } from './job-endings.js';
 import type { Job } from './job.entity.js';
 import type { ActivePhase, FinalStatus } from './job-state.js';
-import type { JobFilter, JobQuery, JobSortKey } from './jobs.types.js';
+import type { JobFilter, JobQuery, JobSortKey, ListedJob } from './jobs.types.js';
 
-const COLUMNS = `j.id, j.project_id AS "projectId", j.user_id AS "userId", j.face, j.job_type AS "jobType", j.status, j.phase,
+/** What every job has of a few bytes only: a list takes these, for there may be a thousand jobs with a mebibyte each. */
+const LISTED_COLUMNS = `j.id, j.project_id AS "projectId", j.user_id AS "userId", j.face, j.job_type AS "jobType", j.status, j.phase,
   j.state, j.percent, j.recipe_id AS "recipeId", j.image_id AS "imageId", j.public_key_id AS "publicKeyId",
-  j.public_key AS "publicKey", j.arch, j.require_dkms AS "requireDkms",
+  j.arch, j.require_dkms AS "requireDkms",
   j.image_root_archive_name AS "imageRootArchiveName", j.kernel_file_name AS "kernelFileName",
   j.initrd_file_name AS "initrdFileName", j.kernel_parameters_file_name AS "kernelParametersFileName",
   j.enable_debug AS "enableDebug", j.build_env_size_gib AS "buildEnvSizeGib", j.memory_gib AS "memoryGib",
-  j.ssh_containers AS "sshContainers", j.shell, j.recipe_type AS "recipeType", j.template_dictionary AS "templateDictionary",
+  j.ssh_containers AS "sshContainers", j.shell, j.recipe_type AS "recipeType",
   j.recipe_file_id AS "recipeFileId", j.target_image_id AS "targetImageId",
   j.resultant_image_id AS "resultantImageId", j.result_file_ids AS "resultFileIds",
-  j.input, j.result, j.message, j.request_id AS "requestId", j.sealed_token AS "sealedToken", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
+  j.message, j.request_id AS "requestId", j.sealed_token AS "sealedToken", j.cause_code AS "causeCode", j.cause_message AS "causeMessage",
   j.lease_owner AS "leaseOwner", j.lease_expires_at AS "leaseExpiresAt", j.fencing_number AS "fencingNumber", j.attempt,
   j.created_at AS "createdAt", j.updated_at AS "updatedAt", j.started_at AS "startedAt", j.finished_at AS "finishedAt",
   j.deleted_at AS "deletedAt"`;
+
+const COLUMNS = `${LISTED_COLUMNS}, j.public_key AS "publicKey", j.template_dictionary AS "templateDictionary", j.input, j.result`;
 
 /** Lists of names need a name. */
 const NAME_SQL = `coalesce(j.image_root_archive_name, '')`;
@@ -58,12 +61,12 @@ export type NewJob = Pick<Job, 'id' | 'projectId' | 'userId' | 'face' | 'jobType
 /** Statements on `jobs` that use cases need; those of executions are in `JobExecutionsRepository`. */
 @Injectable()
 export class JobsRepository {
-  private readonly reader: KeysetReader<Job, JobSortKey>;
+  private readonly reader: KeysetReader<ListedJob, JobSortKey>;
 
   constructor(private readonly database: Database) {
     this.reader = new KeysetReader(database, {
       table: 'jobs j',
-      columns: COLUMNS,
+      columns: LISTED_COLUMNS,
       sort: {
         id: { sql: 'j.id', value: (job) => job.id },
         name: { sql: NAME_SQL, value: (job) => job.imageRootArchiveName ?? '' },
@@ -166,12 +169,8 @@ export class JobsRepository {
     return rows.map(({ id }) => id);
   }
 
-  page(query: JobQuery, limit: number, after: Job | null): Promise<Job[]> {
-    return this.reader.page(conditions(query), query.sort, limit, after);
-  }
-
-  stream(query: JobQuery, after: Job | null): AsyncGenerator<Job> {
-    return this.reader.stream(conditions(query), query.sort, after);
+  stream(query: JobQuery, after: Job | null, wanted?: number): AsyncGenerator<ListedJob> {
+    return this.reader.stream(conditions(query), query.sort, after, wanted);
   }
 
   /** Stores a report; the job must be locked. */

@@ -20,7 +20,7 @@ import {
   JobShellsError,
 } from './jobs.errors.js';
 import { JobsRepository, type NewJob } from './jobs.repository.js';
-import type { CreateJob, DeleteJobs, JobCause, JobQuery, ReportJob } from './jobs.types.js';
+import type { CreateJob, DeleteJobs, JobCause, JobQuery, ListedJob, ReportJob } from './jobs.types.js';
 
 const PURGED_AT_ONCE = 200;
 const MOST_SCRIPTS = 20;
@@ -108,16 +108,14 @@ export class JobsService {
     return this.jobs.findCustomising(imageId, CUSTOMISING_TOLD);
   }
 
-  /** At most `limit` jobs. @throws JobMarkerError */
-  async list(actor: Actor, query: JobQuery, limit: number): Promise<Job[]> {
+  /**
+   * Every job of the list, read as it is consumed.
+   * @param wanted how many will probably be consumed
+   * @throws JobMarkerError
+   */
+  async *stream(actor: Actor, query: JobQuery, wanted?: number): AsyncGenerator<ListedJob> {
     checkScope(actor, query.projectId);
-    return this.jobs.page(query, limit, await this.marker(query));
-  }
-
-  /** Every job of the list, read as it is consumed. @throws JobMarkerError */
-  async *stream(actor: Actor, query: JobQuery): AsyncGenerator<Job> {
-    checkScope(actor, query.projectId);
-    yield* this.jobs.stream(query, await this.marker(query));
+    yield* this.jobs.stream(query, await this.marker(query), wanted);
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { SortTerm } from '../../common/paging.js';
 import type { TimeCondition } from '../../common/time-condition.js';
-import type { SshContainer } from './job.entity.js';
+import type { Job, SshContainer } from './job.entity.js';
 import type { ActivePhase, FinalStatus, JobState, JobType } from './job-state.js';
 
 /** Customising without a person: what is done in the image root, in this order. */
@@ -64,6 +64,9 @@ export interface JobQuery {
   /** Id of the job behind which the list starts. */
   readonly marker?: string;
 }
+
+/** A job as lists show it: without what may be large. */
+export type ListedJob = Omit<Job, 'publicKey' | 'templateDictionary' | 'input' | 'result'>;
 
 /** Which jobs are deleted together. */
 export interface DeleteJobs {

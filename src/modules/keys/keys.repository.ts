@@ -89,12 +89,8 @@ export class KeysRepository {
     return purged;
   }
 
-  page(query: KeyQuery, limit: number, after: Key | null): Promise<Key[]> {
-    return this.reader.page(conditions(query), query.sort, limit, after);
-  }
-
-  stream(query: KeyQuery, after: Key | null): AsyncGenerator<Key> {
-    return this.reader.stream(conditions(query), query.sort, after);
+  stream(query: KeyQuery, after: Key | null, wanted?: number): AsyncGenerator<Key> {
+    return this.reader.stream(conditions(query), query.sort, after, wanted);
   }
 }
 

@@ -46,16 +46,14 @@ export class KeysService {
     return key;
   }
 
-  /** At most `limit` keys. @throws KeyMarkerNotFoundError */
-  async list(actor: Actor, query: KeyQuery, limit: number): Promise<Key[]> {
+  /**
+   * Every key of the list, read as it is consumed.
+   * @param wanted how many will probably be consumed
+   * @throws KeyMarkerNotFoundError
+   */
+  async *stream(actor: Actor, query: KeyQuery, wanted?: number): AsyncGenerator<Key> {
     checkScope(actor, query.projectId);
-    return this.keys.page(query, limit, await this.marker(query));
-  }
-
-  /** Every key of the list, read as it is consumed. @throws KeyMarkerNotFoundError */
-  async *stream(actor: Actor, query: KeyQuery): AsyncGenerator<Key> {
-    checkScope(actor, query.projectId);
-    yield* this.keys.stream(query, await this.marker(query));
+    yield* this.keys.stream(query, await this.marker(query), wanted);
   }
 
   /**

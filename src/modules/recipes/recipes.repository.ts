@@ -197,12 +197,8 @@ export class RecipesRepository {
     return purged;
   }
 
-  page(query: RecipeQuery, limit: number, after: Recipe | null): Promise<Recipe[]> {
-    return this.reader.page(conditions(query), query.sort, limit, after);
-  }
-
-  stream(query: RecipeQuery, after: Recipe | null): AsyncGenerator<Recipe> {
-    return this.reader.stream(conditions(query), query.sort, after);
+  stream(query: RecipeQuery, after: Recipe | null, wanted?: number): AsyncGenerator<Recipe> {
+    return this.reader.stream(conditions(query), query.sort, after, wanted);
   }
 
   private async refusingTakenLinks<T>(path: string | null, work: () => Promise<T>): Promise<T> {

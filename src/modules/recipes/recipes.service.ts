@@ -89,16 +89,14 @@ export class RecipesService implements OnModuleInit {
     return recipe;
   }
 
-  /** At most `limit` recipes. @throws RecipeMarkerNotFoundError */
-  async list(actor: Actor, query: RecipeQuery, limit: number): Promise<Recipe[]> {
+  /**
+   * Every recipe of the list, read as it is consumed.
+   * @param wanted how many will probably be consumed
+   * @throws RecipeMarkerNotFoundError
+   */
+  async *stream(actor: Actor, query: RecipeQuery, wanted?: number): AsyncGenerator<Recipe> {
     checkScope(actor, query.projectId);
-    return this.recipes.page(query, limit, await this.marker(query));
-  }
-
-  /** Every recipe of the list, read as it is consumed. @throws RecipeMarkerNotFoundError */
-  async *stream(actor: Actor, query: RecipeQuery): AsyncGenerator<Recipe> {
-    checkScope(actor, query.projectId);
-    yield* this.recipes.stream(query, await this.marker(query));
+    yield* this.recipes.stream(query, await this.marker(query), wanted);
   }
 
   /**

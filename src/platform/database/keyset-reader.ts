@@ -19,8 +19,8 @@ export interface ListedTable<Row, Key extends string> {
 /** Adds values to the statement and returns its conditions. */
 export type Conditions = (bindings: Bindings) => string[];
 
-/** What a stream takes from the database at a time. */
-const CHUNK = 500;
+/** Most rows that a stream takes from the database at a time. How large one is is limited where it is written. */
+const CHUNK = 100;
 
 const OPERATORS: Readonly<Record<TimeCondition['operator'], string>> = {
   eq: '=',
@@ -59,12 +59,21 @@ export class KeysetReader<Row, Key extends string> {
     );
   }
 
-  /** Every row behind `after`, or from the start; a bounded number of them is in memory. */
-  async *stream(conditions: Conditions, sort: readonly SortTerm<Key>[], after: Row | null): AsyncGenerator<Row> {
+  /**
+   * Every row behind `after`, or from the start; a bounded number of them is in memory.
+   * @param wanted how many will probably be taken
+   */
+  async *stream(
+    conditions: Conditions,
+    sort: readonly SortTerm<Key>[],
+    after: Row | null,
+    wanted = CHUNK,
+  ): AsyncGenerator<Row> {
+    const chunk = Math.min(wanted, CHUNK);
     for (let last = after; ;) {
-      const rows = await this.page(conditions, sort, CHUNK, last);
+      const rows = await this.page(conditions, sort, chunk, last);
       yield* rows;
-      if (rows.length < CHUNK) return;
+      if (rows.length < chunk) return;
       last = rows.at(-1)!;
     }
   }

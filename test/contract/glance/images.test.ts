@@ -181,6 +181,8 @@ describe('creating an image', () => {
 
     expect(of(await withTags(128), await withTags(129))).toEqual([201, 413]);
     expect(of(await withProperties(128), await withProperties(129))).toEqual([201, 413]);
+    const large = (bytes: number) => alice.ask('POST', '/v2/images', { text: 'é'.repeat(bytes / 2) });
+    expect(of(await large(131_000), await large(131_072))).toEqual([201, 413]);
   });
 
   it('is refused over the limit of the project, until one is deleted', async () => {

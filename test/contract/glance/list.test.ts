@@ -171,6 +171,19 @@ describe('pages', () => {
   });
 });
 
+describe('a page of large images', () => {
+  it('ends early, with the link to the rest', async () => {
+    for (let index = 0; index < 36; index += 1) await bob.create({ tags: ['large'], text: 'x'.repeat(130_000) });
+
+    const first = await bob.ask('GET', '/v2/images?tag=large&limit=36');
+    const second = await bob.ask('GET', first.body.next);
+
+    expect(first.body.images.length).toBeLessThan(36);
+    expect(first.body.images.length + second.body.images.length).toBe(36);
+    expect(second.body.next).toBeUndefined();
+  });
+});
+
 describe('bad queries', () => {
   it.each([
     'limit=-1',

@@ -124,6 +124,15 @@ describe('POST /v3/recipes', () => {
     });
   });
 
+  it('refuses a template dictionary that is too large in all', async () => {
+    const pairs = (count: number) => Array.from({ length: count }, () => ({ key: 'k', value: 'v'.repeat(65_000) }));
+
+    const answer = await ims.post(PATH, wanted({ template_dictionary: pairs(3) }), alice);
+
+    expect([answer.status, answer.body.errors]).toEqual([422, { template_dictionary: expect.any(Array) }]);
+    expect((await ims.post(PATH, wanted({ template_dictionary: pairs(2) }), alice)).status).toBe(201);
+  });
+
   it.each([
     ['link', 'text', { _schema: expect.any(Array) }],
     ['link', [], { _schema: expect.any(Array) }],
@@ -289,6 +298,18 @@ describe('GET /v3/recipes', () => {
       }
       expect([...seen].sort()).toEqual(everyId);
     }
+  });
+
+  it('ends a page early where its records are large, with the link to the rest', async () => {
+    const template_dictionary = [1, 2].map(() => ({ key: 'k', value: 'v'.repeat(65_000) }));
+    for (let index = 0; index < 36; index += 1) await aRecipe({ template_dictionary });
+
+    const first = await ims.get(`${PATH}?limit=36`, alice);
+    const second = await ims.get(/^<\/apis\/ims(.*)>/.exec(first.headers.get('link')!)![1]!, alice);
+
+    expect(first.body.length).toBeLessThan(36);
+    expect(first.body.length + second.body.length).toBe(36);
+    expect(second.headers.get('link')).toBeNull();
   });
 
   it('answers a list of many thousands whole', async () => {

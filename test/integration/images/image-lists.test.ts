@@ -21,7 +21,7 @@ const actorOf = (projectId: string, role: 'member' | 'admin' = 'member') =>
 async function walk(actor: Actor, query: ImageQuery): Promise<string[]> {
   const ids: string[] = [];
   for (let marker: string | undefined; ;) {
-    const page = await kiln.images.list(actor, { ...query, marker });
+    const { images: page } = await kiln.images.list(actor, { ...query, marker });
     ids.push(...page.map(({ id }) => id));
     if (page.length < query.limit) return ids;
     marker = page.at(-1)!.id;
@@ -233,8 +233,8 @@ describe('a list while images come and go', () => {
         markerMayBeDeleted: true,
       };
       const seen: string[] = [];
-      for (let marker: string | undefined, page: Image[]; ; marker = page.at(-1)!.id) {
-        page = await kiln.images.list(actor, { ...query, marker });
+      for (let marker: string | undefined, page: readonly Image[]; ; marker = page.at(-1)!.id) {
+        page = (await kiln.images.list(actor, { ...query, marker })).images;
         seen.push(...page.map(({ id }) => id));
         if (page.length < query.limit) break;
         // The very image that the next page begins behind may be among those that go.
@@ -256,7 +256,7 @@ describe('a list while images come and go', () => {
     const query: ImageQuery = { ...QUERY, scope: { kind: 'owned', projectId: actor.projectId }, marker: second.id };
 
     await expect(kiln.images.list(actor, query)).rejects.toMatchObject({ kind: 'invalid' });
-    const page = await kiln.images.list(actor, { ...query, markerMayBeDeleted: true });
+    const { images: page } = await kiln.images.list(actor, { ...query, markerMayBeDeleted: true });
     expect(page.map(({ id }) => id)).toEqual([first.id]);
   });
 
@@ -419,6 +419,6 @@ describe('a page among many images', () => {
   it('is not found by an id that is none', async () => {
     const ids = ['x', randomUUID(), "'; DROP TABLE images; --"];
 
-    expect(await kiln.images.list(actorOf('p7'), { ...QUERY, filter: { ids } })).toEqual([]);
+    expect(await kiln.images.list(actorOf('p7'), { ...QUERY, filter: { ids } })).toEqual({ images: [], isCut: false });
   });
 });

@@ -215,7 +215,7 @@ describe('a delete', () => {
       sort: [],
       limit: 10,
     });
-    expect(deleted).toMatchObject([{ id: image.id, status: 'active', tags: ['kept'], sizeBytes: MEBIBYTE }]);
+    expect(deleted.images).toMatchObject([{ id: image.id, status: 'active', tags: ['kept'], sizeBytes: MEBIBYTE }]);
     expect((await anImage(actor)).status).toBe('queued');
   });
 

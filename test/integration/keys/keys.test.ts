@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { KeyQuery } from '../../../src/modules/keys/index.js';
 import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
+import { take } from '../../support/take.js';
 
 let kiln: Catalogue;
 
@@ -21,7 +22,7 @@ describe('keys', () => {
     for (let marker: string | undefined; ;) {
       const sort = [{ key: 'name', direction: 'asc' }] as const;
       const query: KeyQuery = { projectId: actor.projectId, filter: {}, sort, marker };
-      const page = await kiln.keys.list(actor, query, 4);
+      const page = await take(kiln.keys.stream(actor, query, 4), 4);
       seen.push(...page.map(({ id }) => id));
       if (page.length < 4) break;
       marker = page.at(-1)!.id;

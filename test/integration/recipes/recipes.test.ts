@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CreateRecipe, RecipeQuery } from '../../../src/modules/recipes/index.js';
 import type { Actor } from '../../../src/modules/tenancy/index.js';
 import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
+import { take } from '../../support/take.js';
 
 let kiln: Catalogue;
 
@@ -43,7 +44,7 @@ describe('lists', () => {
     const seen: string[] = [];
     for (let marker: string | undefined; ;) {
       const query: RecipeQuery = { projectId: actor.projectId, filter: {}, sort, marker };
-      const page = await kiln.recipes.list(actor, query, 5);
+      const page = await take(kiln.recipes.stream(actor, query, 5), 5);
       seen.push(...page.map(({ id }) => id));
       if (page.length < 5) break;
       // Also the very one that the next page starts behind may go.
@@ -209,9 +210,9 @@ describe('rights', () => {
     await expect(kiln.recipes.update(stranger, id, {})).rejects.toMatchObject({ kind: 'not_found' });
     await expect(kiln.recipes.delete(stranger, id)).rejects.toMatchObject({ kind: 'not_found' });
     const query: RecipeQuery = { projectId: member.projectId, filter: {}, sort: [] };
-    await expect(kiln.recipes.list(stranger, query, 1)).rejects.toMatchObject({ kind: 'forbidden' });
+    await expect(take(kiln.recipes.stream(stranger, query, 1), 1)).rejects.toMatchObject({ kind: 'forbidden' });
     expect((await kiln.recipes.update(admin, id, { arch: 'aarch64' })).arch).toBe('aarch64');
-    expect(await kiln.recipes.list(admin, query, 1)).toHaveLength(1);
+    expect(await take(kiln.recipes.stream(admin, query, 1), 1)).toHaveLength(1);
     await kiln.recipes.delete(admin, id);
     await expect(kiln.recipes.get(member, id)).rejects.toMatchObject({ kind: 'not_found' });
   });

@@ -224,8 +224,8 @@ describe('links', () => {
       createdAt: new Date(0),
       updatedAt: new Date(0),
     }) as unknown as Image;
-  const page = (text: string, images: Image[], limit: number) =>
-    presentImagePage(images, parseParameters(`/image/v2/images${text}`), limit);
+  const page = (text: string, images: Image[], limit: number, isCut = false) =>
+    presentImagePage({ images, isCut }, parseParameters(`/image/v2/images${text}`), limit);
 
   it('keep every parameter in its order, form-encoded, with the marker at the end', () => {
     const { first, next } = page(`?tag=b&sort=name:asc,size&marker=m&tag=a+c&limit=1&n=(~*')`, [image('x')], 1);
@@ -241,5 +241,9 @@ describe('links', () => {
   it('lead on exactly from a full page', () => {
     expect(page('', [image('x')], 2)).not.toHaveProperty('next');
     expect(page('', [], 0)).not.toHaveProperty('next');
+  });
+
+  it('lead on from a page that ends for its size', () => {
+    expect(page('', [image('x')], 2, true)).toMatchObject({ next: '/v2/images?marker=x' });
   });
 });

@@ -2,6 +2,7 @@ import type { SortTerm } from '../../../common/paging.js';
 import {
   type Image,
   type ImageFilter,
+  type ImagePage,
   type ImageQuery,
   type ImageScope,
   type ImageSortKey,
@@ -89,14 +90,14 @@ export function toImageQuery(parameters: Parameters): ImageQuery {
 
 /** A page on the wire, with the links by which clients walk the list. */
 export function presentImagePage(
-  images: readonly Image[],
+  { images, isCut }: ImagePage,
   parameters: Parameters,
   limit: number,
   present: (image: Image) => ReturnType<typeof presentImage> = (image) => presentImage(image),
 ) {
   return {
     images: images.map((image) => present(image)),
-    ...pageLinks('/v2/images', parameters, images, limit),
+    ...pageLinks('/v2/images', parameters, images, isCut ? images.length : limit),
     schema: '/v2/schemas/images',
   };
 }

@@ -44,9 +44,9 @@ export class GlanceImagesController {
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
     const parameters = parseParameters(request.url);
     const query = toImageQuery(parameters);
-    const images = await this.images.list(actor, query);
-    const places = await this.placesOf(actor, images);
-    return presentImagePage(images, parameters, query.limit, (image) => presentImage(image, places.get(image.id)));
+    const page = await this.images.list(actor, query);
+    const places = await this.placesOf(actor, page.images);
+    return presentImagePage(page, parameters, query.limit, (image) => presentImage(image, places.get(image.id)));
   }
 
   @Post()

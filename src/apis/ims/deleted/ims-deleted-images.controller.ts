@@ -45,8 +45,8 @@ export class ImsDeletedImagesController {
       marker,
     };
     if (limit === undefined) return sendList(reply, this.images.stream(actor, query), present);
-    const page = await this.images.list(actor, query, limit + 1);
-    return sendPage(reply, parameters, page, limit, present);
+    const read = (wanted: number) => this.images.stream(actor, query, wanted);
+    return sendPage(reply, parameters, read, limit, present);
   }
 
   @Patch()

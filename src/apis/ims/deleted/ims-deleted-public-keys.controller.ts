@@ -29,8 +29,8 @@ export class ImsDeletedPublicKeysController {
     };
     const query = { projectId: parameters.owner(actor), deleted: true, filter, sort, marker };
     if (limit === undefined) return sendList(reply, this.keys.stream(actor, query), present);
-    const page = await this.keys.list(actor, query, limit + 1);
-    return sendPage(reply, parameters, page, limit, present);
+    const read = (wanted: number) => this.keys.stream(actor, query, wanted);
+    return sendPage(reply, parameters, read, limit, present);
   }
 
   @Patch()

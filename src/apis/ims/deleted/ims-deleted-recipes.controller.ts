@@ -41,8 +41,8 @@ export class ImsDeletedRecipesController {
     };
     const query = { projectId: parameters.owner(actor), deleted: true, filter, sort, marker };
     if (limit === undefined) return sendList(reply, this.recipes.stream(actor, query), present);
-    const page = await this.recipes.list(actor, query, limit + 1);
-    return sendPage(reply, parameters, page, limit, present);
+    const read = (wanted: number) => this.recipes.stream(actor, query, wanted);
+    return sendPage(reply, parameters, read, limit, present);
   }
 
   @Patch()

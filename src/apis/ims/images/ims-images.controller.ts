@@ -68,8 +68,8 @@ export class ImsImagesController {
       markerMayBeDeleted: true,
     };
     if (limit === undefined) return sendList(reply, this.images.stream(actor, query), presentImage);
-    const page = await this.images.list(actor, { ...query, limit: limit + 1 });
-    return sendPage(reply, parameters, page, limit, presentImage);
+    const read = (wanted: number) => this.images.stream(actor, query, wanted);
+    return sendPage(reply, parameters, read, limit, presentImage);
   }
 
   @Post()

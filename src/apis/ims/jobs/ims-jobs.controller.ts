@@ -56,8 +56,8 @@ export class ImsJobsController {
     };
     const query = { face: FACE, projectId: parameters.owner(actor), filter, sort, marker };
     if (limit === undefined) return sendList(reply, this.jobs.stream(actor, query), this.presenter.present);
-    const page = await this.jobs.list(actor, query, limit + 1);
-    return sendPage(reply, parameters, page, limit, this.presenter.present);
+    const read = (wanted: number) => this.jobs.stream(actor, query, wanted);
+    return sendPage(reply, parameters, read, limit, this.presenter.present);
   }
 
   @Post()

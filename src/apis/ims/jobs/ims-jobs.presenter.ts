@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Config } from '../../../config/config.js';
-import type { Job, SshContainer } from '../../../modules/jobs/index.js';
+import type { ListedJob, SshContainer } from '../../../modules/jobs/index.js';
 import { toImsStatus } from './job-status.js';
 
 const SSH_PORT = 22;
@@ -15,7 +15,7 @@ const SSH_PORT = 22;
 export class ImsJobsPresenter {
   constructor(private readonly config: Config) {}
 
-  readonly present = (job: Job) => ({
+  readonly present = (job: ListedJob) => ({
     id: job.id,
     created: job.createdAt.toISOString(),
     job_type: job.jobType,
@@ -45,7 +45,7 @@ export class ImsJobsPresenter {
     remote_build_node: '',
   });
 
-  private presentContainer(job: Job, { name, jail }: SshContainer) {
+  private presentContainer(job: ListedJob, { name, jail }: SshContainer) {
     const { sshSubnet, sshDomain, namespace } = this.config.ims;
     const { status = 'pending', host, port, inside } = job.shell ?? {};
     if (host !== undefined && port !== undefined) {
@@ -69,6 +69,6 @@ export class ImsJobsPresenter {
   }
 }
 
-function serviceName(job: Job): string {
+function serviceName(job: ListedJob): string {
   return `cray-ims-${job.id}-service`;
 }

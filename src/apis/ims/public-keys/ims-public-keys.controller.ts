@@ -24,8 +24,8 @@ export class ImsPublicKeysController {
     const filter = { names: parameters.any('name'), created: parameters.times('created') };
     const query = { projectId: parameters.owner(actor), filter, sort, marker };
     if (limit === undefined) return sendList(reply, this.keys.stream(actor, query), presentPublicKey);
-    const page = await this.keys.list(actor, query, limit + 1);
-    return sendPage(reply, parameters, page, limit, presentPublicKey);
+    const read = (wanted: number) => this.keys.stream(actor, query, wanted);
+    return sendPage(reply, parameters, read, limit, presentPublicKey);
   }
 
   @Post()

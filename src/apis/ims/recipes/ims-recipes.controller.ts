@@ -44,8 +44,8 @@ export class ImsRecipesController {
     };
     const query = { projectId: parameters.owner(actor), filter, sort, marker };
     if (limit === undefined) return sendList(reply, this.recipes.stream(actor, query), presentRecipe);
-    const page = await this.recipes.list(actor, query, limit + 1);
-    return sendPage(reply, parameters, page, limit, presentRecipe);
+    const read = (wanted: number) => this.recipes.stream(actor, query, wanted);
+    return sendPage(reply, parameters, read, limit, presentRecipe);
   }
 
   @Post()

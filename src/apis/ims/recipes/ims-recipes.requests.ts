@@ -1,8 +1,24 @@
+import { applyDecorators } from '@nestjs/common';
+import { ValidateBy } from 'class-validator';
 import { RECIPE_ARCHS, RECIPE_TYPES, type RecipeArch, type RecipeType } from '../../../modules/recipes/index.js';
 import { BooleanWord, Choice, Name, Nested, NestedList, Nullable, Optional, Text } from '../ims-fields.js';
 import { LinkRequest } from '../ims-link.js';
 
 const MOST_PAIRS = 1000;
+/** Lists show whole dictionaries. */
+const MOST_CHARACTERS = 128 * 1024;
+
+const Dictionary = () =>
+  applyDecorators(
+    NestedList(() => TemplateValueRequest, MOST_PAIRS),
+    ValidateBy({
+      name: 'dictionaryCharacters',
+      validator: {
+        validate: (pairs) => charactersOf(pairs) <= MOST_CHARACTERS,
+        defaultMessage: () => `$property must not hold more than ${MOST_CHARACTERS} characters in all`,
+      },
+    }),
+  );
 
 class TemplateValueRequest {
   @Text(65_536, { minimum: 0 })
@@ -36,7 +52,7 @@ export class CreateRecipeRequest {
   require_dkms?: boolean;
 
   @Nullable()
-  @NestedList(() => TemplateValueRequest, MOST_PAIRS)
+  @Dictionary()
   template_dictionary?: TemplateValueRequest[] | null;
 }
 
@@ -55,6 +71,14 @@ export class UpdateRecipeRequest {
   require_dkms?: boolean;
 
   @Nullable()
-  @NestedList(() => TemplateValueRequest, MOST_PAIRS)
+  @Dictionary()
   template_dictionary?: TemplateValueRequest[] | null;
+}
+
+/** Of what is no pair of texts nothing counts: it is another fault. */
+function charactersOf(pairs: unknown): number {
+  if (!Array.isArray(pairs)) return 0;
+  return (pairs as Partial<TemplateValueRequest>[])
+    .flatMap((pair) => [pair?.key, pair?.value])
+    .reduce((sum, text) => sum + (typeof text === 'string' ? text.length : 0), 0);
 }

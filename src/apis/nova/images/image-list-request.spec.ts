@@ -50,10 +50,20 @@ describe('a list request', () => {
 
 describe('a page', () => {
   const images = ['a', 'b'].map((id) => ({ id }) as Image);
-  const page = (text: string) => {
+  const page = (text: string, isCut = false) => {
     const parameters = parseParameters(`/?${text}`);
-    return presentImagePage(images, ({ id }) => ({ id }), parameters, toImageQuery(parameters), 'http://k/images');
+    return presentImagePage(
+      { images, isCut },
+      ({ id }) => ({ id }),
+      parameters,
+      toImageQuery(parameters),
+      'http://k/images',
+    );
   };
+
+  it('that ends for its size has a link to the next', () => {
+    expect(page('limit=9', true).images_links).toEqual([{ rel: 'next', href: 'http://k/images?limit=9&marker=b' }]);
+  });
 
   it('that is full has a link to the next', () => {
     expect(page('name=x&limit=2&a=%C3%A4%26&limit=2')).toEqual({

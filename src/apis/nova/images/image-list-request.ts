@@ -1,4 +1,4 @@
-import type { Image, ImageFilter, ImageQuery } from '../../../modules/images/index.js';
+import type { Image, ImageFilter, ImagePage, ImageQuery } from '../../../modules/images/index.js';
 import { formatQuery, type Parameters } from '../../shared/requests/query-string.js';
 import { parseTime, SECOND_MS } from '../../shared/wire-time.js';
 import { QueryInvalidError } from '../nova.errors.js';
@@ -43,14 +43,14 @@ export function toImageQuery(parameters: Parameters): ImageQuery {
 
 /** A page on the wire. A full one has a link to the next, which is empty if that was all. */
 export function presentImagePage<Wire extends object>(
-  images: readonly Image[],
+  { images, isCut }: ImagePage,
   present: (image: Image) => Wire,
   parameters: Parameters,
   { limit }: ImageQuery,
   address: string,
 ) {
   const marker = images.at(-1)?.id;
-  const isFull = marker !== undefined && images.length === limit;
+  const isFull = marker !== undefined && (isCut || images.length === limit);
   return {
     images: images.map(present),
     ...(isFull ? { images_links: [{ rel: 'next', href: nextPage(parameters, marker, address) }] } : {}),

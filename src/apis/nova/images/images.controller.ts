@@ -54,7 +54,7 @@ export class NovaImagesController {
     const links = this.face.links(request);
     const parameters = parseParameters(request.url);
     const query = toImageQuery(parameters);
-    const images = await this.images.list(actor, query);
-    return presentImagePage(images, (image) => present(image, links), parameters, query, links.below(path));
+    const page = await this.images.list(actor, query);
+    return presentImagePage(page, (image) => present(image, links), parameters, query, links.below(path));
   }
 }

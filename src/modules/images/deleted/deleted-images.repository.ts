@@ -55,12 +55,8 @@ export class DeletedImagesRepository {
     return row && toImage(row);
   }
 
-  async page(query: DeletedImageQuery, limit: number, after: Image | null): Promise<Image[]> {
-    return (await this.reader.page(conditions(query), query.sort, limit, after)).map(toImage);
-  }
-
-  async *stream(query: DeletedImageQuery, after: Image | null): AsyncGenerator<Image> {
-    for await (const image of this.reader.stream(conditions(query), query.sort, after)) yield toImage(image);
+  async *stream(query: DeletedImageQuery, after: Image | null, wanted?: number): AsyncGenerator<Image> {
+    for await (const image of this.reader.stream(conditions(query), query.sort, after, wanted)) yield toImage(image);
   }
 
   /** Everything that an image refers to by an address, as its manifest orders it. */

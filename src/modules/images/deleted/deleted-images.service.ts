@@ -44,19 +44,15 @@ export class DeletedImagesService {
     return image;
   }
 
-  /** At most `limit` images. @throws ImageActionForbiddenError, ImageMarkerNotFoundError */
-  async list(actor: Actor, query: DeletedImageQuery, limit: number): Promise<Image[]> {
-    this.checkScope(actor, query.projectId);
-    if (!this.protections.mayFilter(actor, query.filter)) return [];
-    const page = await this.deleted.page(query, limit, await this.marker(query));
-    return page.map((image) => this.protections.shownTo(actor, image));
-  }
-
-  /** Every image of the list, read as it is consumed. @throws ImageActionForbiddenError, ImageMarkerNotFoundError */
-  async *stream(actor: Actor, query: DeletedImageQuery): AsyncGenerator<Image> {
+  /**
+   * Every image of the list, read as it is consumed.
+   * @param wanted how many will probably be consumed
+   * @throws ImageActionForbiddenError, ImageMarkerNotFoundError
+   */
+  async *stream(actor: Actor, query: DeletedImageQuery, wanted?: number): AsyncGenerator<Image> {
     this.checkScope(actor, query.projectId);
     if (!this.protections.mayFilter(actor, query.filter)) return;
-    for await (const image of this.deleted.stream(query, await this.marker(query))) {
+    for await (const image of this.deleted.stream(query, await this.marker(query), wanted)) {
       yield this.protections.shownTo(actor, image);
     }
   }

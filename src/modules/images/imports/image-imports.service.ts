@@ -10,7 +10,7 @@ import { type Actor, Ledger } from '../../tenancy/index.js';
 import { ImageContentService } from '../content/image-content.service.js';
 import { ImageRemovalService } from '../image-removal.service.js';
 import type { Image } from '../image.entity.js';
-import { checkPropertyCount } from '../image-properties.js';
+import { checkPropertyRoom } from '../image-properties.js';
 import { checkTransition, type ImageStatus } from '../image-status.js';
 import { ImageChangedError, ImageGoneError, ImageNotFoundError } from '../images.errors.js';
 import { ImagesPolicy, type Sighting } from '../images.policy.js';
@@ -132,7 +132,7 @@ export class ImageImportsService {
     return this.uow.run(async () => {
       const image = await this.lockHeld(imageId, taskId);
       const properties = markImported({ ...image.properties, ...result.setProperties }, result.failedStores);
-      checkPropertyCount(properties);
+      checkPropertyRoom(properties);
       const diskFormat = result.diskFormat ?? image.diskFormat;
       const containerFormat = result.containerFormat ?? image.containerFormat;
       const { files, judged, verdict } = result;

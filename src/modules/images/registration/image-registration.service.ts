@@ -15,7 +15,7 @@ import {
 } from '../../artifacts/index.js';
 import { type Actor, Ledger } from '../../tenancy/index.js';
 import type { Image } from '../image.entity.js';
-import { checkPropertyCount, checkWritable } from '../image-properties.js';
+import { checkPropertyRoom, checkWritable } from '../image-properties.js';
 import { ImagesPolicy } from '../images.policy.js';
 import { PropertyProtections } from '../protection/property-protections.js';
 import { ImagesRepository } from '../images.repository.js';
@@ -88,7 +88,7 @@ export class ImageRegistrationService implements OnModuleInit {
     this.policy.checkCreate(actor, { projectId: actor.projectId, visibility: 'private' });
     checkWritable(properties, this.policy.isAdmin(actor));
     this.protections.checkCreate(actor, properties);
-    checkPropertyCount(properties);
+    checkPropertyRoom(properties);
     const projectId = actor.projectId!;
     return this.withManifest(projectId, link, async (manifest) => {
       const image = await this.images.insert(
