@@ -6,8 +6,6 @@ import { BodyTooDeepError, InvalidFieldsError, NoInputError } from './ims.errors
 
 const JSON_TYPE = /^application\/(json|[^\s;/]+\+json)\s*(;|$)/i;
 const DEEPEST = 32;
-/** Names that mean something to the objects behind them, so no class can declare them as fields. */
-const UNDECLARABLE = ['__proto__', 'constructor'];
 
 /** Rules that a class cannot state, for instance since they depend on the configuration. */
 export type MoreRules = (input: Readonly<Record<string, unknown>>) => FieldFaults;
@@ -59,18 +57,18 @@ function saysNothing(value: unknown): boolean {
   return !value;
 }
 
+/** What a class can judge, and the faults of what it would take for members that every object has. */
 function withoutUndeclarable(input: Readonly<Record<string, unknown>>): [Record<string, unknown>, FieldFaults] {
-  const faults = new Map<string, string[]>();
-  const clean = (value: unknown, field: string | null): unknown => {
-    if (Array.isArray(value)) return value.map((element) => clean(element, field));
-    if (!isJsonObject(value)) return value;
-    const entries = Object.entries(value);
-    for (const [key] of entries) {
-      if (UNDECLARABLE.includes(key)) faults.set(field ?? key, [`property ${key} should not exist`]);
-    }
-    const kept = entries.filter(([key]) => !UNDECLARABLE.includes(key));
-    return Object.fromEntries(kept.map(([key, inner]) => [key, clean(inner, field ?? key)]));
-  };
-  const cleaned = clean(input, null) as Record<string, unknown>;
-  return [cleaned, Object.fromEntries(faults)];
+  const kept: [string, unknown][] = [];
+  const faults: [string, string[] | FieldFaults][] = [];
+  for (const [key, value] of Object.entries(input)) {
+    if (key in Object.prototype) {
+      faults.push([key, [`property ${key} should not exist`]]);
+    } else if (typeof value === 'object' && value !== null) {
+      const [inner, innerFaults] = withoutUndeclarable(value as Record<string, unknown>);
+      kept.push([key, Array.isArray(value) ? Object.values(inner) : inner]);
+      if (Object.keys(innerFaults).length > 0) faults.push([key, innerFaults]);
+    } else kept.push([key, value]);
+  }
+  return [Object.fromEntries(kept), Object.fromEntries(faults)];
 }

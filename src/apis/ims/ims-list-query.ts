@@ -65,7 +65,7 @@ export class ListQuery {
   anyId(name: string): string[] | undefined {
     const values = this.any(name)?.flatMap((value) => value.split(','));
     if (values?.some((value) => !isUuid(value))) throw new BadParameterError(name, 'must be an id');
-    return values;
+    return values?.map((value) => value.toLowerCase());
   }
 
   boolean(name: string): boolean | undefined {
@@ -80,7 +80,7 @@ export class ListQuery {
     return (this.any(name) ?? []).map((text) => {
       const [, operator = 'eq', time = text] = /^([a-z]+):(.*)$/.exec(text) ?? [];
       const date = new Date(TIME.test(time) ? normaliseTime(time) : NaN);
-      if (!OPERATORS.includes(operator) || Number.isNaN(date.getTime())) {
+      if (!OPERATORS.includes(operator) || Number.isNaN(date.getTime()) || !isCalendarDay(time)) {
         throw new BadParameterError(name, 'must look like gte:2031-05-04T10:20:30Z (eq, neq, gt, gte, lt, lte)');
       }
       return { operator: operator as TimeCondition['operator'], time: date };
@@ -179,4 +179,10 @@ function readDirection(parameter: string, text: string): 'asc' | 'desc' {
 function normaliseTime(text: string): string {
   const iso = text.replace(' ', 'T');
   return iso.includes('T') && !/(Z|[+-]\d{2}:?\d{2})$/.test(iso) ? `${iso}Z` : iso;
+}
+
+/** `Date` takes February 30 for the first days of March. */
+function isCalendarDay(text: string): boolean {
+  const day = text.slice(0, 10);
+  return new Date(day).toISOString().startsWith(day);
 }

@@ -12,6 +12,7 @@ import { ImsDeletedPublicKeysController } from './deleted/ims-deleted-public-key
 import { ImsDeletedRecipesController } from './deleted/ims-deleted-recipes.controller.js';
 import { ImsHealthController } from './health/ims-health.controller.js';
 import { ImsImagesController } from './images/ims-images.controller.js';
+import { ImsShownImages } from './images/ims-shown-images.js';
 import { ImsFace } from './ims.face.js';
 import { ImsGuard } from './ims.guard.js';
 import { ImsJobsController } from './jobs/ims-jobs.controller.js';
@@ -39,7 +40,7 @@ import { ImsRecipesV2Controller } from './v2/ims-recipes-v2.controller.js';
     ImsPublicKeysV2Controller,
     ImsRecipesV2Controller,
   ],
-  providers: [ImsFace, ImsGuard, ImsJobsPresenter],
+  providers: [ImsFace, ImsGuard, ImsJobsPresenter, ImsShownImages],
 })
 export class ImsFaceModule {
   constructor(faces: FaceRegistry, face: ImsFace) {

@@ -182,7 +182,7 @@ function branchesOf({ viewer, scope, filter }: ListRequest, bindings: Bindings):
     case 'visible':
       return visibleBranches(viewer, scope, filter.owner, bindings);
     case 'owned':
-      return ownedBranches(scope.projectId, scope.visibility, filter.owner, bindings);
+      return ownedBranches(viewer, scope, filter.owner, bindings);
     case 'deleted': {
       const conditions = ['i.deleted_at IS NOT NULL'];
       if (scope.projectId !== null) conditions.push(`i.project_id = ${bindings.add(scope.projectId)}`);
@@ -192,19 +192,25 @@ function branchesOf({ viewer, scope, filter }: ListRequest, bindings: Bindings):
   }
 }
 
+/** What belongs to nobody, or to an owner that is no project, is nobody's own. Looked up row by row, in the list's order. */
+const OF_PROJECT = '(SELECT true FROM projects p WHERE p.id = i.project_id)';
+
 function ownedBranches(
-  projectId: string | null,
-  visibility: Visibility | undefined,
+  viewer: ListViewer,
+  { projectId, visibility }: Extract<ImageScope, { kind: 'owned' }>,
   owner: string | undefined,
   bindings: Bindings,
 ): Branch[] {
   if (projectId !== null && owner !== undefined && owner !== projectId) return [];
   const wanted = owner ?? projectId;
   if (wanted !== null) {
-    return [live(`i.project_id = ${bindings.add(wanted)}`, ...(visibility ? [isVisibility(visibility)] : []))];
+    const more = [
+      ...(visibility ? [isVisibility(visibility)] : []),
+      ...(wanted === viewer.projectId ? [] : [OF_PROJECT]),
+    ];
+    return [live(`i.project_id = ${bindings.add(wanted)}`, ...more)];
   }
-  // What belongs to no project is nobody's own.
-  return (visibility ? [visibility] : VISIBILITIES).map((each) => live(isVisibility(each), 'i.project_id IS NOT NULL'));
+  return (visibility ? [visibility] : VISIBILITIES).map((each) => live(isVisibility(each), OF_PROJECT));
 }
 
 function visibleBranches(

@@ -378,7 +378,7 @@ describe('GET /v3/jobs', () => {
     const found = async (query: string) => ids((await ims.get(`${PATH}?${query}`, alice)).body);
 
     expect(await found('name=one')).toEqual([one.id]);
-    expect(await found(`artifact_id=${armRecipe.id}`)).toEqual([other.id]);
+    expect(await found(`artifact_id=${armRecipe.id.toUpperCase()}`)).toEqual([other.id]);
     expect(await found('arch=aarch64')).toEqual([other.id]);
     expect(await found(`public_key_id=${key.id}&job_type=create`)).toEqual([one.id, other.id]);
     expect(await found(`resultant_image_id=${UNKNOWN_ID}`)).toEqual([one.id]);

@@ -88,7 +88,7 @@ describe('POST /v3/public-keys', () => {
     ['a key that is too long', { name: 'x', public_key: 'k'.repeat(65_537) }, ['public_key']],
     ['NUL', { name: 'a\0b', public_key: 'x\0' }, ['name', 'public_key']],
     ['half a character', { name: '\ud800', public_key: 'x' }, ['name']],
-    ['a name of JavaScript', { name: 'x', public_key: 'x', constructor: 1 }, ['constructor']],
+    ['names of JavaScript', { name: 'x', public_key: 'x', constructor: 1, toString: 'x' }, ['constructor', 'toString']],
   ])('refuses %s', async (_what, body, fields) => {
     const answer = await ims.post(PATH, body, alice);
     expect(answer.status).toBe(422);
@@ -301,6 +301,7 @@ describe('GET /v3/public-keys', () => {
     ['sort_key', 'sort_key=status'],
     ['sort_key', 'sort=name&sort_key=name'],
     ['created', 'created=yesterday'],
+    ['created', 'created=lt:2031-02-30'],
     ['created', 'created=like:2030-01-01'],
     ['name', 'name=%00'],
   ])('names %s as the fault of ?%s', async (parameter, query) => {

@@ -124,6 +124,18 @@ describe('POST /v3/recipes', () => {
     });
   });
 
+  it('refuses names of JavaScript where they stand', async () => {
+    const template_dictionary: object[] = [
+      { key: 'k', value: 'v' },
+      { key: 'k', value: 'v', toString: 1 },
+    ];
+
+    const answer = await ims.post(PATH, wanted({ template_dictionary }), alice);
+
+    const errors = { template_dictionary: { 1: { toString: expect.any(Array) } } };
+    expect([answer.status, answer.body.errors]).toEqual([422, errors]);
+  });
+
   it('refuses a template dictionary that is too large in all', async () => {
     const pairs = (count: number) => Array.from({ length: count }, () => ({ key: 'k', value: 'v'.repeat(65_000) }));
 

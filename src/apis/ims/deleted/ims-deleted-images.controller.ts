@@ -4,13 +4,13 @@ import {
   type DeletedImageQuery,
   DeletedImagesService,
   type Image,
-  ImageNotFoundError,
   VISIBILITIES,
 } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/callers/current-actor.js';
-import { architecturesOf, IMS_ARCHS, imsArchOf } from '../images/ims-image-arch.js';
+import { architecturesOf, IMS_ARCHS } from '../images/ims-image-arch.js';
 import { presentImage } from '../images/ims-images.presenter.js';
+import { ImsShownImages } from '../images/ims-shown-images.js';
 import { ListQuery } from '../ims-list-query.js';
 import { sendList, sendPage } from '../ims-lists.js';
 import { ImsGuard } from '../ims.guard.js';
@@ -23,7 +23,10 @@ const present = (image: Image) => presentDeleted(presentImage(image), image);
 @UseGuards(ImsGuard)
 @Controller('apis/ims/v3/deleted/images')
 export class ImsDeletedImagesController {
-  constructor(private readonly images: DeletedImagesService) {}
+  constructor(
+    private readonly images: DeletedImagesService,
+    private readonly shown: ImsShownImages,
+  ) {}
 
   @Get()
   async list(@CurrentActor() actor: Actor, @Req() request: FastifyRequest, @Res() reply: FastifyReply) {
@@ -64,13 +67,13 @@ export class ImsDeletedImagesController {
 
   @Get(':id')
   async show(@CurrentActor() actor: Actor, @Param('id') id: string) {
-    return present(checkShown(id, await this.images.get(actor, id)));
+    return present(await this.shown.check(actor, id, await this.images.get(actor, id)));
   }
 
   @Patch(':id')
   @HttpCode(204)
   async undelete(@CurrentActor() actor: Actor, @Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
-    checkShown(id, await this.images.getForChange(actor, id));
+    await this.shown.check(actor, id, await this.images.getForChange(actor, id));
     checkUndelete(request);
     await this.images.restore(actor, id);
   }
@@ -78,7 +81,7 @@ export class ImsDeletedImagesController {
   @Delete(':id')
   @HttpCode(204)
   async purge(@CurrentActor() actor: Actor, @Param('id') id: string): Promise<void> {
-    checkShown(id, await this.images.getForChange(actor, id));
+    await this.shown.check(actor, id, await this.images.getForChange(actor, id));
     await this.images.purge(actor, id);
   }
 
@@ -86,10 +89,4 @@ export class ImsDeletedImagesController {
     const filter = { knownArchitectures: architecturesOf(IMS_ARCHS) };
     return this.images.stream(actor, { projectId: actor.projectId, filter, sort: [] });
   }
-}
-
-/** This API has no word for some architectures. */
-function checkShown(id: string, image: Image): Image {
-  if (imsArchOf(image.architecture) === null) throw new ImageNotFoundError(id);
-  return image;
 }

@@ -1,3 +1,9 @@
+import {
+  declaredFault,
+  isImageAttribute,
+  isReservedProperty,
+  OFFICIAL_OS_PROPERTY,
+} from '../../../modules/images/index.js';
 import { isJsonObject } from '../../shared/requests/json-body.js';
 import type { FieldFaults } from '../../shared/requests/validation.js';
 import { STORABLE } from '../ims-fields.js';
@@ -34,7 +40,7 @@ export function readNewMetadata(metadata: unknown): ReadMetadata<Record<string, 
   if (Object.hasOwn(metadata, 'key')) return readPair(metadata);
   const entries = Object.entries(metadata);
   const faults = entries.flatMap(([key, value]): [string, FieldFaults][] => {
-    const fault = keyFault(key) ?? valueFault(value);
+    const fault = keyFault(key) ?? writeFault(key) ?? valueFault(key, value);
     return fault === null ? [] : [[key, { value: [fault] }]];
   });
   if (faults.length > 0) return failed(Object.fromEntries(faults));
@@ -48,9 +54,10 @@ export function readMetadataChange(metadata: unknown): ReadMetadata<MetadataChan
   const { operation, key, value = '', ...unknown } = metadata;
   const faults: FieldFaults = Object.fromEntries(Object.keys(unknown).map((name) => [name, ['is not known']]));
   if (operation !== 'set' && operation !== 'remove') faults.operation = ['must be set or remove'];
-  const ofKey = typeof key === 'string' ? keyFault(key) : 'must be a text';
+  const ofKey =
+    typeof key !== 'string' ? 'must be a text' : (keyFault(key) ?? (operation === 'set' ? writeFault(key) : null));
   if (ofKey !== null) faults.key = [ofKey];
-  const ofValue = valueFault(value);
+  const ofValue = valueFault(operation === 'set' ? key : null, value);
   if (ofValue !== null) faults.value = [ofValue];
   if (Object.keys(faults).length > 0) return failed(faults);
   return { value: { operation, key, value } as MetadataChange, faults: null };
@@ -64,9 +71,9 @@ export function metadataOf<T>(read: ReadMetadata<T>): T {
 
 function readPair({ key, value = '', ...unknown }: Record<string, unknown>): ReadMetadata<Record<string, string>> {
   const faults: FieldFaults = Object.fromEntries(Object.keys(unknown).map((name) => [name, ['is not known']]));
-  const ofKey = typeof key === 'string' ? keyFault(key) : 'must be a text';
+  const ofKey = typeof key === 'string' ? (keyFault(key) ?? writeFault(key)) : 'must be a text';
   if (ofKey !== null) faults.key = [ofKey];
-  const ofValue = valueFault(value);
+  const ofValue = valueFault(key, value);
   if (ofValue !== null) faults.value = [ofValue];
   if (Object.keys(faults).length > 0) return failed(faults);
   return { value: Object.fromEntries([[key, value]]) as Record<string, string>, faults: null };
@@ -76,12 +83,20 @@ function keyFault(key: string): string | null {
   if (key === '') return 'the key must not be empty';
   if (key.length > LONGEST_KEY) return `the key must have at most ${LONGEST_KEY} characters`;
   if (key === ARCHITECTURE) return 'is the field arch of the image';
+  // Administrators write one of Kiln's own; who may is not for the shape of a body to say.
+  if (isReservedProperty(key) && key !== OFFICIAL_OS_PROPERTY) return 'is written by Kiln alone';
   return STORABLE.test(key) ? null : 'the key has characters that cannot be kept';
 }
 
-function valueFault(value: unknown): string | null {
+function writeFault(key: string): string | null {
+  return isImageAttribute(key) ? 'is an attribute of every image' : null;
+}
+
+/** @param key of what is written; null: nothing is */
+function valueFault(key: unknown, value: unknown): string | null {
   if (typeof value !== 'string') return 'must be a text';
-  return STORABLE.test(value) ? null : 'has characters that cannot be kept';
+  if (!STORABLE.test(value)) return 'has characters that cannot be kept';
+  return typeof key === 'string' ? declaredFault(key, value) : null;
 }
 
 function failed(faults: FieldFaults): { value: null; faults: FieldFaults } {

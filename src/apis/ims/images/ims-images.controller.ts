@@ -21,7 +21,7 @@ import type { LinkRequest } from '../ims-link.js';
 import { ListQuery } from '../ims-list-query.js';
 import { sendList, sendPage } from '../ims-lists.js';
 import { ImsGuard } from '../ims.guard.js';
-import { architecturesOf, IMS_ARCHS, imsArchOf } from './ims-image-arch.js';
+import { architecturesOf, IMS_ARCHS } from './ims-image-arch.js';
 import {
   METADATA_CHANGE,
   type MetadataChange,
@@ -31,6 +31,7 @@ import {
   readNewMetadata,
 } from './ims-image-metadata.js';
 import { presentImage } from './ims-images.presenter.js';
+import { ImsShownImages } from './ims-shown-images.js';
 import { CreateImageRequest, UpdateImageRequest } from './ims-images.requests.js';
 import { object, Takes } from '../../shared/documents/documented.js';
 
@@ -41,6 +42,7 @@ const SORT_KEYS = { id: 'id', name: 'name', created: 'createdAt', arch: 'archite
 export class ImsImagesController {
   constructor(
     protected readonly images: ImagesService,
+    private readonly shown: ImsShownImages,
     private readonly registration: ImageRegistrationService,
     private readonly deletedManifests: DeletedManifestsService,
   ) {}
@@ -137,14 +139,7 @@ export class ImsImagesController {
   /** This API shows a project's own images only, and those only that it has a word for. */
   protected async find(actor: Actor, id: string): Promise<Image> {
     // Ids are compared as text against the lower-case form.
-    const image = id === id.toLowerCase() ? await this.images.get(actor, id) : null;
-    const shown =
-      image &&
-      image.projectId !== null &&
-      (actor.isAdmin || image.projectId === actor.projectId) &&
-      imsArchOf(image.architecture) !== null;
-    if (!shown) throw new ImageNotFoundError(id);
-    return image;
+    return this.shown.check(actor, id, id === id.toLowerCase() ? await this.images.get(actor, id) : null);
   }
 }
 

@@ -145,7 +145,9 @@ function conditions({ projectId, filter }: DeletedImageQuery): Conditions {
     const { architectures, knownArchitectures, names, visibility, properties } = filter;
     return [
       'i.deleted_at IS NOT NULL',
-      projectId === null ? 'i.project_id IS NOT NULL' : `i.project_id = ${bindings.add(projectId)}`,
+      ...(projectId === null ? [] : [`i.project_id = ${bindings.add(projectId)}`]),
+      // What belongs to nobody, or to an owner that is no project, is nobody's own.
+      '(SELECT true FROM projects p WHERE p.id = i.project_id)',
       ...[architectures, knownArchitectures].flatMap((each) => (each ? [architectureCondition(each, bindings)] : [])),
       ...(names ? [`i.name = ANY (${bindings.add(names)}::text[])`] : []),
       ...(visibility ? [`i.visibility = ${bindings.add(visibility)}`] : []),
