@@ -15,7 +15,7 @@ export { Image } from './image.entity.js';
 export {
   declaredFault,
   addProperties,
-  checkPropertyCount,
+  checkPropertyRoom,
   IMAGE_MEMBERS_MAX,
   IMAGE_PROPERTIES_MAX,
   IMAGE_TAGS_MAX,

@@ -1,6 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { checkPropertyCount, ImagesService, replaceProperties } from '../../../modules/images/index.js';
+import { checkPropertyRoom, ImagesService, replaceProperties } from '../../../modules/images/index.js';
 import type { Actor } from '../../../modules/tenancy/index.js';
 import { CurrentActor } from '../../shared/callers/current-actor.js';
 import { NOVA_MOUNT } from '../compute-path.js';
@@ -41,7 +41,7 @@ export class NovaMetadataController {
     const wanted = toProperties(metadata);
     await this.images.update(actor, imageId, ({ properties }) => {
       // What was sent counts, names of attributes as well.
-      checkPropertyCount(metadata);
+      checkPropertyRoom(metadata);
       return replaceProperties(properties, wanted);
     });
     return { metadata };
