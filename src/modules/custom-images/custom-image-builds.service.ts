@@ -153,7 +153,8 @@ export class CustomImageBuildsService implements OnModuleInit {
   private async begin(actor: Actor, { configuration, projectId, region, wanted, parentId }: Plan): Promise<Job> {
     const { Build, Image } = configuration;
     const hollow = await this.customImages.lockHollow(projectId, region, wanted.name);
-    if (hollow) await this.removal.remove(hollow);
+    // Its image is deleted; one that is brought back just now has lost its name.
+    if (hollow) await this.removal.remove({ ...hollow, imageId: null });
     const date = this.clock.now().toISOString().slice(0, 19).replaceAll(':', '-');
     return this.jobs.create(actor, {
       face: CUSTOM_IMAGES_FACE,

@@ -64,12 +64,15 @@ export class CustomImagesRepository {
   }
 
   /** As `find`; nobody else changes it until the transaction ends. */
-  findForUpdate(projectId: string, region: string, name: string): Promise<CustomImage | null> {
-    return this.database.one<CustomImage>(
-      `SELECT ${COLUMNS} FROM custom_images c
-       WHERE c.project_id = $1 AND c.region = $2 AND c.name = $3 AND ${STANDS} FOR UPDATE OF c`,
-      [projectId, region, name],
-    );
+  async findForUpdate(projectId: string, region: string, name: string): Promise<CustomImage | null> {
+    const named = await this.lockNamed(projectId, region, name);
+    return named && (await this.stands(named.id)) ? named : null;
+  }
+
+  /** What has a name without standing for anything; locked until the transaction ends. */
+  async lockHollow(projectId: string, region: string, name: string): Promise<CustomImage | null> {
+    const named = await this.lockNamed(projectId, region, name);
+    return named && !(await this.stands(named.id)) ? named : null;
   }
 
   /** By its own id; locked until the transaction ends. */
@@ -112,15 +115,6 @@ export class CustomImagesRepository {
       `SELECT ${COLUMNS}, i.ami_id AS "amiId" FROM custom_images c ${image}
        WHERE ${conditions.join(' AND ')} ORDER BY ${keysetOrder(ORDER)} LIMIT ${bindings.add(limit)}`,
       bindings.values,
-    );
-  }
-
-  /** What has a name without standing for anything; locked until the transaction ends. */
-  lockHollow(projectId: string, region: string, name: string): Promise<CustomImage | null> {
-    return this.database.one<CustomImage>(
-      `SELECT ${COLUMNS} FROM custom_images c
-       WHERE c.project_id = $1 AND c.region = $2 AND c.name = $3 AND c.deleted_at IS NULL AND NOT (${STANDS}) FOR UPDATE OF c`,
-      [projectId, region, name],
     );
   }
 
@@ -208,6 +202,19 @@ export class CustomImagesRepository {
          ORDER BY deleted_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
       [retentionMs, limit],
     );
+  }
+
+  private lockNamed(projectId: string, region: string, name: string): Promise<CustomImage | null> {
+    return this.database.one<CustomImage>(
+      `SELECT ${COLUMNS} FROM custom_images c
+       WHERE c.project_id = $1 AND c.region = $2 AND c.name = $3 AND c.deleted_at IS NULL FOR UPDATE`,
+      [projectId, region, name],
+    );
+  }
+
+  /** Asked once the row is locked: a statement that had to wait for that still sees the images of before. */
+  private async stands(id: string): Promise<boolean> {
+    return (await this.database.one(`SELECT 1 FROM custom_images c WHERE c.id = $1 AND ${STANDS}`, [id])) !== null;
   }
 
   private async listed(statement: string, values: readonly unknown[]): Promise<ListedCustomImage[]> {

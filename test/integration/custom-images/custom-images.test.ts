@@ -210,6 +210,31 @@ it('is not deleted while others use or see it, unless that is insisted on; and n
   await isGone('wanted');
 });
 
+it('is found by a deletion that has to wait for the end of its build', async () => {
+  await begin('finishing');
+  const { image, record } = await reaches('finishing', 'complete');
+  // As it is just before the build ends: there is no image yet.
+  const set = (state: string, deletedAt: string) => [
+    `UPDATE custom_images SET state = '${state}' WHERE id = '${record.id}'`,
+    `UPDATE images SET deleted_at = ${deletedAt} WHERE id = '${image!.id}'`,
+  ];
+  for (const statement of set('building', 'now()')) await app.database.run(statement);
+  const finisher = await app.database.pool.connect();
+  await finisher.query('BEGIN');
+  for (const statement of set('complete', 'NULL')) await finisher.query(statement);
+
+  const deleting = remove('finishing');
+  await eventually(async () => {
+    const waiting = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    expect(await app.database.query(waiting)).toHaveLength(1);
+  });
+  await finisher.query('COMMIT');
+  finisher.release();
+
+  expect((await deleting).record.state).toBe('deleting');
+  await isGone('finishing');
+});
+
 it('is told when a deletion cannot be finished, and may be deleted again', async () => {
   await begin('held');
   const { image, record } = await reaches('held', 'complete');
@@ -249,6 +274,7 @@ it('is gone when its image is deleted elsewhere, and its name is free', async ()
   await service(ImageRemovalService).delete(alice, image!.id);
 
   await expect(view('elsewhere')).rejects.toMatchObject({ kind: 'not_found' });
+  await expect(remove('elsewhere')).rejects.toMatchObject({ kind: 'not_found' });
   expect(await names('available')).not.toContain('elsewhere');
   await begin('elsewhere');
   await reaches('elsewhere', 'complete');
