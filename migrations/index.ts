@@ -25,6 +25,7 @@ import { AddBuilderCredentials1796700000000 } from './1796700000000-add-builder-
 import { TimeLogChunks1796840000000 } from './1796840000000-time-log-chunks.js';
 import { IndexDeletedBytes1796860000000 } from './1796860000000-index-deleted-bytes.js';
 import { FindQueuedByType1796870000000 } from './1796870000000-find-queued-by-type.js';
+import { KeepForcedDeletions1796920000000 } from './1796920000000-keep-forced-deletions.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -55,4 +56,5 @@ export const MIGRATIONS = [
   TimeLogChunks1796840000000,
   IndexDeletedBytes1796860000000,
   FindQueuedByType1796870000000,
+  KeepForcedDeletions1796920000000,
 ];

@@ -88,7 +88,7 @@ export class CustomImageRemovalService implements OnModuleInit {
       if (view.image) await this.checkUnused(actor, record, view.image, force);
       if (record.state === 'building' || record.state === 'rolling_back') throw new CustomImageBuildingError(name);
       checkTransition(name, record.state, 'deleting');
-      const deleting = await this.customImages.setState(record.id, 'deleting', null);
+      const deleting = await this.customImages.setDeleting(record.id, force);
       await this.announce(deleting, 'deleting', actor.id);
       return { ...view, record: deleting };
     });
@@ -167,10 +167,13 @@ export class CustomImageRemovalService implements OnModuleInit {
     });
   }
 
-  private async removeImage(actor: Actor, { projectId }: CustomImage, imageId: string): Promise<void> {
+  /** @throws CustomImageInUseError, CustomImageSharedError that began after the deletion was accepted */
+  private async removeImage(actor: Actor, record: CustomImage, imageId: string): Promise<void> {
     const image = await this.images.get(actor, imageId);
-    // Somebody else's by now. Who uses it was asked when the deletion was accepted.
-    if (image.projectId === projectId) await this.imageRemoval.delete(actor, imageId, { evenInUse: true });
+    // Somebody else's by now.
+    if (image.projectId !== record.projectId) return;
+    await this.checkUnused(actor, record, image, record.forced);
+    await this.imageRemoval.delete(actor, imageId, { evenInUse: record.forced });
   }
 
   private async checkUnused(

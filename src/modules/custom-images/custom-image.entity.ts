@@ -61,6 +61,10 @@ export class CustomImage {
   @Column('uuid', { name: 'image_id', nullable: true })
   imageId: string | null;
 
+  /** Whether whoever deletes it insists on that, although others use or see the image. */
+  @Column('boolean')
+  forced: boolean;
+
   /** The configuration, as it was sent. */
   @Column('uuid', { name: 'config_artifact_id', nullable: true })
   configArtifactId: string | null;

@@ -11,7 +11,7 @@ import type { PagePlace } from './page-tokens.js';
 const COLUMNS = `c.id, c.project_id AS "projectId", c.region, c.name, c.state, c.state_reason AS "stateReason",
   c.image_name AS "imageName", c.image_tags AS "imageTags", c.build_tags AS "buildTags", c.min_disk_gib AS "minDiskGib",
   c.rollback_on_failure AS "rollbackOnFailure", c.version, c.user_id AS "userId", c.job_id AS "jobId",
-  c.image_id AS "imageId", c.config_artifact_id AS "configArtifactId", c.created_at AS "createdAt",
+  c.image_id AS "imageId", c.forced, c.config_artifact_id AS "configArtifactId", c.created_at AS "createdAt",
   c.updated_at AS "updatedAt", c.deleted_at AS "deletedAt"`;
 
 /** The image is there, and still the project's. */
@@ -46,7 +46,7 @@ export interface ListedPart {
 
 export type NewCustomImage = Omit<
   CustomImage,
-  'state' | 'stateReason' | 'imageId' | 'createdAt' | 'updatedAt' | 'deletedAt'
+  'state' | 'stateReason' | 'imageId' | 'forced' | 'createdAt' | 'updatedAt' | 'deletedAt'
 >;
 
 /** Every statement on `custom_images`. */
@@ -161,6 +161,16 @@ export class CustomImagesRepository {
     const row = await this.database.one<CustomImage>(
       `UPDATE custom_images c SET state = $2, state_reason = $3, updated_at = now() WHERE c.id = $1 RETURNING ${COLUMNS}`,
       [id, state, reason],
+    );
+    return row!;
+  }
+
+  /** Notes that a locked one is to be deleted. @param forced whoever uses its image by then */
+  async setDeleting(id: string, forced: boolean): Promise<CustomImage> {
+    const row = await this.database.one<CustomImage>(
+      `UPDATE custom_images c SET state = 'deleting', state_reason = NULL, forced = $2, updated_at = now()
+       WHERE c.id = $1 RETURNING ${COLUMNS}`,
+      [id, forced],
     );
     return row!;
   }

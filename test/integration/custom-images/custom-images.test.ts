@@ -14,6 +14,7 @@ import {
 } from '../../../src/modules/custom-images/index.js';
 import {
   ImageMembersService,
+  ImagePinsService,
   ImageRegistrationService,
   ImageRemovalService,
   ImagesService,
@@ -208,6 +209,27 @@ it('is not deleted while others use or see it, unless that is insisted on; and n
   await images.update(alice, imageId, { protected: false });
   await remove('wanted', true);
   await isGone('wanted');
+});
+
+it('stays where others came to use it after its deletion was accepted, unless that is insisted on', async () => {
+  await begin('popular');
+  const { image, record } = await reaches('popular', 'complete');
+  await app.database.transaction(() => service(ImagePinsService).pin(image!.id, alice.projectId!, 'host/1'));
+  // As if the deletion had been accepted before.
+  await app.database.run(
+    `UPDATE custom_images SET state = 'deleting', updated_at = now() - interval '1 minute' WHERE id = $1`,
+    [record.id],
+  );
+
+  await service(CustomImageRemovalService).sweep();
+
+  const kept = await view('popular');
+  expect(kept.record).toMatchObject({ state: 'delete_failed', stateReason: expect.stringContaining('is used by') });
+  expect(kept.image?.status).toBe('active');
+  await expect(remove('popular')).rejects.toMatchObject({ code: 'custom_images.in_use' });
+  await remove('popular', true);
+  await isGone('popular');
+  await expect(service(ImagesService).get(alice, image!.id)).rejects.toMatchObject({ kind: 'not_found' });
 });
 
 it('is found by a deletion that has to wait for the end of its build', async () => {
