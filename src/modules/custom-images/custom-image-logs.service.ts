@@ -27,7 +27,7 @@ export class CustomImageLogsService {
   }
 
   /**
-   * Some lines of a log. @throws as `get`, also where `logName` is not its name
+   * Some lines of a log. @throws what `get` throws, also where `logName` is not its name
    */
   async page(
     actor: Actor,
@@ -39,7 +39,10 @@ export class CustomImageLogsService {
   ): Promise<LogLine[]> {
     const { record, job } = await this.customImages.get(actor, region, name);
     if (!job || logName !== nameOf(record)) throw new CustomImageLogNotFoundError(name, logName);
-    return this.logs.page(actor, CUSTOM_IMAGES_FACE, job.id, range, limit);
+    const lines = await this.logs.page(actor, CUSTOM_IMAGES_FACE, job.id, range, limit);
+    const isThere = lines.length > 0 || (await this.logs.extent(actor, CUSTOM_IMAGES_FACE, job.id)) !== null;
+    if (!isThere) throw new CustomImageLogNotFoundError(name);
+    return lines;
   }
 }
 

@@ -9,11 +9,13 @@ let kiln: RunningKiln;
 let parent: string;
 /** Names of builds that came to nothing, which may be deleted; each is used once. */
 let failed: string[];
+/** One that has a log. */
+let logged: string;
 
 beforeAll(async () => {
   kiln = await startKiln({ env: { KILN_ROLE: 'api' }, bootstrap: SIGNING_BOOTSTRAP });
   parent = await aParent(kiln, 'alice');
-  failed = (await Promise.all([building(), building()])).flat();
+  failed = (await Promise.all([building(), building(), building()])).flat();
   // Its root file system is none.
   const worker = await startKiln({ beside: kiln, env: { KILN_ROLE: 'worker' } });
   try {
@@ -24,6 +26,7 @@ beforeAll(async () => {
   } finally {
     await worker.stop();
   }
+  logged = failed.pop()!;
   await clients(kiln).alice.build(released('taken'));
 }, 240_000);
 afterAll(() => kiln?.stop());
@@ -75,10 +78,14 @@ const walksAt = (base: string, body: (name?: string) => object): Record<string, 
 
 /** What the preview did not have. */
 const LOGS: Record<string, Walk> = {
-  // The build waits, so that there is no log yet.
-  [`GET ${RELEASED}/custom/{imageId}/logstreams`]: { of: building, success: 404, reader: 404, malformed: REGION },
+  [`GET ${RELEASED}/custom/{imageId}/logstreams`]: {
+    of: async () => [logged],
+    success: 200,
+    reader: 200,
+    malformed: REGION,
+  },
   [`GET ${RELEASED}/custom/{imageId}/logstreams/{logStreamName}`]: {
-    of: async () => [...(await building()), '3.12.0/1'],
+    of: async () => [logged, '3.12.0/1'],
     success: 200,
     reader: 200,
     malformed: { status: 400, query: '?limit=0' },

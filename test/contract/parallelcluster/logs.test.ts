@@ -14,8 +14,6 @@ let kiln: RunningKiln;
 /** Says all lines, and fails when it is told to. */
 let worker: JobsApp;
 let fail: () => void;
-/** The log, asked for before there was any. */
-let early: Awaited<ReturnType<typeof eventsOf>>;
 let alice: Client;
 let bob: Client;
 let rita: Client;
@@ -26,8 +24,9 @@ beforeAll(async () => {
   const parent = await aParent(kiln, 'alice');
   const build = (imageId: string) => alice.build({ imageId, imageConfiguration: configurationOf(parent) });
   expect((await build('talking')).status).toBe(202);
-  expect(await alice.get('/custom/talking/logstreams')).toMatchObject({ status: 404 });
-  early = await eventsOf('');
+  for (const path of ['logstreams', `logstreams/${STREAM}`]) {
+    expect((await alice.get(`/custom/talking/${path}`)).status).toBe(404);
+  }
   const failing = new Promise<never>((_resolve, reject) => {
     fail = () => reject(new BuildFailedError('build.script_failed', 'Script 1 ended with 3'));
   });
@@ -40,8 +39,8 @@ beforeAll(async () => {
     },
   });
   await eventually(async () => {
-    const { events } = (await eventsOf('')).body;
-    expect(events).toHaveLength(LINES.length);
+    const { body } = await eventsOf('');
+    expect(body.events).toHaveLength(LINES.length);
   });
 }, 300_000);
 afterAll(async () => {
@@ -102,8 +101,10 @@ describe('the log of a build', () => {
   });
 
   it('is followed from before its first line', async () => {
-    expect(early.body.events).toEqual([]);
-    for (const token of [early.body.nextToken, early.body.prevToken]) {
+    const [{ timestamp }] = (await eventsOf('')).body.events;
+    const early = (await eventsOf(`?endTime=${timestamp}`)).body;
+    expect(early.events).toEqual([]);
+    for (const token of [early.nextToken, early.prevToken]) {
       expect(messages(await eventsOf(`?nextToken=${encodeURIComponent(token)}`))).toEqual(LINES);
     }
   });
