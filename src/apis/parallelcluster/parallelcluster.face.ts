@@ -34,6 +34,12 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
 const BUILD_FAULTS: ReadonlySet<string> = new Set([
   'custom_images.configuration_invalid',
   'custom_images.name_too_long',
+  // What no validator found, or none was to look at.
+  'custom_images.parent_unknown',
+  'artifacts.malformed_address',
+  'jobs.object_missing',
+  'jobs.scripts',
+  'jobs.source',
 ]);
 
 /** The image operations of the AWS ParallelCluster API, in two dialects. */

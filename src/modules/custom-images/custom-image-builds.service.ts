@@ -90,7 +90,7 @@ export class CustomImageBuildsService implements OnModuleInit {
    * @throws LimitExceededError there is no room for the job, or just now for the image that it would make
    */
   async build(actor: Actor, wanted: BuildCustomImage): Promise<BuildAnswer> {
-    if (!actor.has('member')) throw new NotPermittedError('custom_images:build');
+    this.checkMayBuild(actor);
     const projectId = actor.projectId!;
     const document = new ConfigurationDocument(wanted.configuration);
     const region = this.regions.resolve(wanted.region, document.region);
@@ -112,6 +112,11 @@ export class CustomImageBuildsService implements OnModuleInit {
     }
     const record = await this.accept(actor, plan);
     return { image: { record, image: null, job: null }, messages };
+  }
+
+  /** For who asks before anything else is looked at. @throws NotPermittedError the actor may only read */
+  checkMayBuild(actor: Actor): void {
+    if (!actor.has('member')) throw new NotPermittedError('custom_images:build');
   }
 
   /** Begins the job and takes it back, so that whatever would refuse it does so now. */

@@ -78,7 +78,7 @@ export class CustomImageRemovalService implements OnModuleInit {
    * @throws CustomImageBuildingError also with force
    */
   delete(actor: Actor, asked: string | undefined, name: string, force: boolean): Promise<CustomImageView> {
-    if (!actor.has('member')) throw new NotPermittedError('custom_images:delete');
+    this.checkMayDelete(actor);
     const region = this.regions.resolve(asked);
     return this.uow.run(async () => {
       const record = await this.customImages.findForUpdate(actor.projectId!, region, name);
@@ -92,6 +92,11 @@ export class CustomImageRemovalService implements OnModuleInit {
       await this.announce(deleting, 'deleting', actor.id);
       return { ...view, record: deleting };
     });
+  }
+
+  /** For who asks before anything else is looked at. @throws NotPermittedError the actor may only read */
+  checkMayDelete(actor: Actor): void {
+    if (!actor.has('member')) throw new NotPermittedError('custom_images:delete');
   }
 
   /** Tells workers that there is something to do for a custom image; in the transaction that says so. */

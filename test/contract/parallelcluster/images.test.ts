@@ -279,8 +279,17 @@ describe('a build', () => {
     const nothing = aConfiguration({ ParentImage: 'ami-00000000000000000' });
     expect(await build(alice, aName(), nothing, '?suppressValidators=ALL')).toMatchObject({
       status: 400,
-      body: badRequest('ParentImage'),
+      body: { message: expect.stringMatching(/^ParentImage 'ami-0{17}'/) },
     });
+  });
+
+  it.each([
+    ['too many scripts', Array(21).fill({ Type: 'script', Value: 'data:;base64,eA==' }), /^21 scripts/],
+    ['an address of nothing', [{ Type: 'script', Value: 'file:///' }], /^s3:.* is not an address/],
+  ])('is refused for %s as for the rest of its configuration, if nobody looks', async (_what, Components, message) => {
+    const refused = await build(alice, aName(), aConfiguration({ Components }), '?suppressValidators=ALL');
+
+    expect(refused).toMatchObject({ status: 400, body: { message: expect.stringMatching(message) } });
   });
 
   it('is not for those who may only read', async () => {
@@ -290,6 +299,9 @@ describe('a build', () => {
     expect((await build(alice, name)).status).toBe(202);
     expect((await rita.get(`/custom/${name}`)).status).toBe(200);
     expect((await rita.delete(`/custom/${name}`)).status).toBe(401);
+    // Nor are they told what else is wrong.
+    expect((await rita.build('{', '?dryrun=x')).status).toBe(401);
+    expect((await rita.delete('/custom/1wrong?force=x')).status).toBe(401);
   });
 
   it('is not deleted while it runs, even with force', async () => {

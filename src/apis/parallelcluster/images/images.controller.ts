@@ -43,6 +43,7 @@ export class ParallelClusterImagesController {
   @Asks('region', 'suppressValidators', 'validationFailureLevel', 'dryrun', 'rollbackOnFailure')
   @Refuses(409, 412)
   async build(@CurrentActor() actor: Actor, @Req() request: FastifyRequest) {
+    this.builds.checkMayBuild(actor);
     const { wanted, dialect } = toBuildRequest(request);
     const { image, messages } = await this.builds.build(actor, wanted);
     if (image === null) throw new DryRunError(messages);
@@ -73,6 +74,7 @@ export class ParallelClusterImagesController {
   @HttpCode(202)
   @Asks('region', 'force')
   async delete(@CurrentActor() actor: Actor, @Param('imageId') imageId: string, @Req() request: FastifyRequest) {
+    this.removal.checkMayDelete(actor);
     const name = checkPathId(imageId, dialectOf(request));
     const { region, force } = toDeletion(request);
     return { image: presentDeleting(await this.removal.delete(actor, region, name, force)) };
