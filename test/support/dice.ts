@@ -24,6 +24,16 @@ export class Dice {
     return list.filter(() => this.chance(percent));
   }
 
+  /** All of them, in another order. */
+  shuffled<T>(list: readonly T[]): T[] {
+    const order = [...list];
+    for (let at = order.length - 1; at > 0; at -= 1) {
+      const other = this.number(at + 1);
+      [order[at], order[other]] = [order[other]!, order[at]!];
+    }
+    return order;
+  }
+
   /** One of them, by weight. */
   weighted<T>(list: readonly (readonly [weight: number, value: T])[]): T {
     let left = this.number(list.reduce((sum, [weight]) => sum + weight, 0));

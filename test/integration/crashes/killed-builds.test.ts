@@ -1,11 +1,14 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import pg from 'pg';
+import { Dice } from '../../support/dice.js';
 import { eventually } from '../../support/eventually.js';
 import { type ImsJob, ImsUser } from '../../support/ims.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
+import { endLeases } from '../../support/leases.js';
+import { processesWith } from '../../support/processes.js';
 import { describeWith } from '../../support/programs.js';
 import {
   BUILD_PROGRAMS,
@@ -17,6 +20,7 @@ import {
 import { startRedis, type TestRedis } from '../../support/servers/redis.js';
 import { rootFilesystem } from '../../support/disks/root-filesystem.js';
 import { SshUser } from '../../support/ssh.js';
+import { storedObjects } from '../../support/stored-objects.js';
 
 const RUNS = Number(process.env.KILN_TEST_CRASH_RUNS ?? 10);
 const KIWI_RUNS = Number(process.env.KILN_TEST_CRASH_KIWI_RUNS ?? 0);
@@ -57,17 +61,8 @@ function crashes(): Crash[] {
   const all = (['create', 'customize'] as const).flatMap((job) =>
     BOUNDARIES[job].flatMap((boundary) => VICTIMS.map((victim) => ({ job, boundary, victim }))),
   );
-  let state = SEED;
-  const next = (below: number): number => {
-    // Numerical Recipes' linear congruential generator.
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-  for (let at = all.length - 1; at > 0; at -= 1) {
-    const other = next(at + 1);
-    [all[at], all[other]] = [all[other]!, all[at]!];
-  }
-  const short = Array.from({ length: RUNS }, (_, index) => all[index % all.length]!);
+  const shuffled = new Dice(SEED).shuffled(all);
+  const short = Array.from({ length: RUNS }, (_, index) => shuffled[index % shuffled.length]!);
   // Long, so that few are run: five meet every boundary, twenty every crash there is.
   const job = 'create with KIWI' as const;
   const boundaries = BOUNDARIES[job];
@@ -121,7 +116,7 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
   const settings = (role: 'api' | 'worker') => ({
     KILN_ROLE: role,
     KILN_REDIS_URL: redis.url,
-    KILN_JOB_LEASE: '3s',
+    KILN_JOB_LEASE: '30s',
     KILN_SHELL_HOST: '127.0.0.1',
     KILN_SHELL_BIND: '127.0.0.1',
     KILN_LOG_LEVEL: 'info',
@@ -205,7 +200,10 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
       });
       for (const pid of programs) process.kill(pid, 'SIGKILL');
     }
-    if (victim === 'worker') await worker.kill();
+    if (victim === 'worker') {
+      await worker.kill();
+      await endLeases(database);
+    }
     if (victim === 'api') await api.kill();
     if (victim === 'redis') redis = await redis.restart();
     await revive();
@@ -225,7 +223,7 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
     const { rows } = await database.query<{ id: string }>('SELECT id FROM images WHERE job_id = $1', [id]);
     await ims.ask('DELETE', `jobs/${id}`);
     for (const image of rows) await remove(image.id);
-    await eventually(async () => processesWith(id).length === 0 && (await held()).jobs === 0, 60_000);
+    await eventually(async () => (await processesWith(id)).length === 0 && (await held()).jobs === 0, 60_000);
   }
 
   /** Does what the person would do, until the job has ended. */
@@ -252,7 +250,7 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
   async function nothingIsLeft(ended: ImsJob, before: Held): Promise<void> {
     const { id } = ended;
     await eventually(async () => {
-      expect(processesWith(id)).toEqual([]);
+      expect(await processesWith(id)).toEqual([]);
       expect(
         (await readdir(join(api.dataDir, 'builds')).catch(() => [])).filter((name) => name.startsWith(id)),
       ).toEqual([]);
@@ -300,12 +298,7 @@ describeWith(PROGRAMS, 'builds in which something is killed', () => {
   async function unknownObjects(): Promise<string[]> {
     const { rows } = await database.query<{ object_key: string }>('SELECT object_key FROM stored_files');
     const known = new Set(rows.map((row) => row.object_key));
-    const root = join(api.dataDir, 'objects');
-    const entries = await readdir(root, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('.tmp'))
-      .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-      .filter((key) => !known.has(key));
+    return (await storedObjects(api)).filter((key) => !known.has(key));
   }
 });
 
@@ -320,12 +313,6 @@ function programsOf(workerPid: number): number[] {
     .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
     .filter((found) => found !== null && Number(found[2]) === workerPid && found[3]!.includes('program/main.js'))
     .map((found) => Number(found![1]));
-}
-
-/** Command lines of processes that work for a job: its work folder bears its id. */
-function processesWith(jobId: string): string[] {
-  const all = execFileSync('ps', ['-eo', 'args', '-ww'], { encoding: 'utf8' }).split('\n');
-  return all.filter((line) => line.includes(jobId));
 }
 
 function joined(first: () => Promise<void>, second: () => Promise<void>): () => Promise<void> {

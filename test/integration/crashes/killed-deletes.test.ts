@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
 import pg from 'pg';
 import { ImsClient } from '../../contract/ims/wire.js';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
+import { storedObjects } from '../../support/stored-objects.js';
 
 const KINDS = ['images', 'recipes', 'public-keys'] as const;
 type Kind = (typeof KINDS)[number];
@@ -171,12 +170,7 @@ async function expectCounted({ live }: Record<string, number>): Promise<void> {
 async function expectNothingLeftOver(): Promise<void> {
   await eventually(async () => {
     const { rows } = await database.query<{ object_key: string }>('SELECT object_key FROM stored_files');
-    const root = join(running.dataDir, 'objects');
-    const entries = await readdir(root, { recursive: true, withFileTypes: true });
-    const objects = entries
-      .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('.tmp'))
-      .map((entry) => relative(root, join(entry.parentPath, entry.name)));
-    expect(objects.sort()).toEqual(rows.map((row) => row.object_key).sort());
+    expect(await storedObjects(running)).toEqual(rows.map((row) => row.object_key).sort());
   }, PATIENCE_MS);
 }
 

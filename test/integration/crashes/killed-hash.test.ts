@@ -4,6 +4,7 @@ import pg from 'pg';
 import { Client } from '../../contract/glance/wire.js';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
+import { endLeases } from '../../support/leases.js';
 import { usageOf } from '../../support/usage.js';
 import { type WebServer, webServer } from '../../support/servers/web-server.js';
 
@@ -20,7 +21,7 @@ const started: RunningKiln[] = [];
 
 beforeAll(async () => {
   web = await webServer();
-  env = { KILN_EGRESS_ALLOW: web.host, KILN_JOB_LEASE: '5s', KILN_IMAGE_LOCATIONS: 'shown' };
+  env = { KILN_EGRESS_ALLOW: web.host, KILN_JOB_LEASE: '30s', KILN_IMAGE_LOCATIONS: 'shown' };
   api = await startKiln({ env: { ...env, KILN_ROLE: 'api' } });
   alice = new Client(api, await api.token('alice'));
   database = new pg.Client({ connectionString: api.databaseUrl });
@@ -63,6 +64,7 @@ it('is taken over by another worker when its own is killed while it reads', asyn
   const before = [(await show(awaited.id)).status, (await show(unknown.id)).status, await usage()];
 
   await first.kill();
+  await endLeases(database);
   hang = false;
   await worker();
 
@@ -86,10 +88,11 @@ it('ends with a failure when every worker that has it is killed, and the image i
   const { id } = await alice.create(RAW);
   expect((await alice.ask('POST', `/v2/images/${id}/locations`, { url })).status).toBe(202);
   await eventually(async () => (await task(id)).message === 'Read 1 MiB', 60_000);
-  // As if two workers had died over it already.
+  // As if two workers had died over it before this one.
   await database.query('UPDATE jobs SET attempt = 3 WHERE image_id = $1', [id]);
 
   for (const kiln of started) if (kiln.process.signalCode === null) await kiln.kill();
+  await endLeases(database);
   await worker();
 
   await eventually(async () => (await show(id)).status === 'queued', 90_000);

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
+import { endLeases } from '../../support/leases.js';
+import { storedObjects } from '../../support/stored-objects.js';
 import { usageOf } from '../../support/usage.js';
 import { type WebServer, webServer } from '../../support/servers/web-server.js';
 import { Client } from '../../contract/glance/wire.js';
@@ -21,7 +21,7 @@ const started: RunningKiln[] = [];
 
 beforeAll(async () => {
   web = await webServer();
-  env = { KILN_EGRESS_ALLOW: web.host, KILN_JOB_LEASE: '5s' };
+  env = { KILN_EGRESS_ALLOW: web.host, KILN_JOB_LEASE: '30s' };
   api = await startKiln({ env: { ...env, KILN_ROLE: 'api' } });
   alice = new Client(api, await api.token('alice'));
   database = new pg.Client({ connectionString: api.databaseUrl });
@@ -50,15 +50,6 @@ async function objectKeys({ charged = false } = {}): Promise<string[]> {
   return rows.map((row) => row.object_key).sort();
 }
 
-async function objects(): Promise<string[]> {
-  const root = join(api.dataDir, 'objects');
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('.tmp'))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .sort();
-}
-
 const NOTHING = { storage_bytes: 0, staging_bytes: 0, uploads: 0, running_jobs: 0, queued_jobs: 0 };
 
 async function importFrom(uri: string): Promise<string> {
@@ -84,6 +75,7 @@ it('is taken over by another worker when its own is killed while bytes flow', as
   const before = { status: (await alice.show(id)).body.status, usage: await usage() };
 
   await first.kill();
+  await endLeases(database);
   hang = false;
   await worker();
 
@@ -94,7 +86,7 @@ it('is taken over by another worker when its own is killed while bytes flow', as
   await eventually(async () => (await alice.show(id)).body.status === 'active', 90_000);
   await eventually(async () => {
     expect(await usage()).toEqual({ ...NOTHING, storage_bytes: data.length });
-    expect(await objects()).toEqual(await objectKeys());
+    expect(await storedObjects(api)).toEqual(await objectKeys());
   }, 60_000);
   expect(await task(id)).toMatchObject({ status: 'success' });
   expect((await alice.ask('DELETE', `/v2/images/${id}`)).status).toBe(204);
@@ -106,16 +98,17 @@ it('ends with a failure when every worker that has it is killed, and costs nothi
     reply.write(randomBytes(MIB));
   });
   const id = await importFrom(uri);
-  // As if two workers had died over it already.
+  await eventually(async () => (await task(id)).message === 'Copied 1 MiB', 60_000);
+  // As if two workers had died over it before this one.
   const { rows } = await database.query<{ id: string }>(
-    'UPDATE jobs SET attempt = 2 WHERE image_id = $1 RETURNING id',
+    'UPDATE jobs SET attempt = 3 WHERE image_id = $1 RETURNING id',
     [id],
   );
-  await eventually(async () => (await task(id)).message === 'Copied 1 MiB', 60_000);
   // What is left of the image before this one may still come and go, but costs nothing.
   const incoming = await objectKeys({ charged: true });
 
   for (const kiln of started) if (kiln.process.signalCode === null) await kiln.kill();
+  await endLeases(database);
   await worker();
 
   expect(incoming).toHaveLength(1);
@@ -129,7 +122,7 @@ it('ends with a failure when every worker that has it is killed, and costs nothi
   await eventually(async () => {
     expect(await usage()).toEqual(NOTHING);
     expect(await objectKeys()).not.toContain(incoming[0]);
-    expect(await objects()).toEqual(await objectKeys());
+    expect(await storedObjects(api)).toEqual(await objectKeys());
   }, 60_000);
 }, 240_000);
 

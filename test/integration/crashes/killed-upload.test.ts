@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join, relative } from 'node:path';
 import pg from 'pg';
 import { eventually } from '../../support/eventually.js';
 import { ALPHA, type RunningKiln, startKiln } from '../../support/kiln.js';
+import { storedObjects } from '../../support/stored-objects.js';
 import { usageOf } from '../../support/usage.js';
 
 const MIB = 1024 * 1024;
@@ -70,25 +69,19 @@ async function objectKeys(): Promise<string[]> {
   return rows.map((row) => row.object_key).sort();
 }
 
-/** What is stored; what a killed process had not finished is no object, and waits below `.tmp` for a sweep of its own. */
-async function objects(): Promise<string[]> {
-  const root = join(running.dataDir, 'objects');
-  const entries = await readdir(root, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && !entry.parentPath.endsWith('.tmp'))
-    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    .sort();
-}
-
 it('goes back to queued, costs nothing, and can be tried again', async () => {
   const token = await running.token('alice');
   const kept = await create(token, 'kept');
   await image(token, 'PUT', `/${kept}/file`, PIECE);
-  // The manifest of an active image is written behind its back.
-  await eventually(async () => (await objectKeys()).length === 2);
-  const before = { usage: await usage(), keys: await objectKeys() };
+  // The manifest of an active image is written behind its back, its row first.
+  const keys = await eventually(async () => {
+    const known = await objectKeys();
+    expect(known).toHaveLength(2);
+    expect(await storedObjects(running)).toEqual(known);
+    return known;
+  });
+  const before = { usage: await usage(), keys };
   expect(before.usage).toEqual({ storage_bytes: MIB, uploads: 0 });
-  expect(await objects()).toEqual(before.keys);
   const cutOff = [await create(token, 'announced'), await create(token, 'in chunks')];
   beginUpload(token, cutOff[0]!, `Content-Length: ${5 * MIB}`);
   beginUpload(token, cutOff[1]!, 'Transfer-Encoding: chunked');
@@ -110,7 +103,7 @@ it('goes back to queued, costs nothing, and can be tried again', async () => {
     }
     expect(await usage()).toEqual(before.usage);
     expect(await objectKeys()).toEqual(before.keys);
-    expect(await objects()).toEqual(before.keys);
+    expect(await storedObjects(running)).toEqual(before.keys);
   }, 60_000);
 
   for (const id of cutOff) {
