@@ -92,18 +92,6 @@ async function taskOf(id: string): Promise<any> {
 
 const usage = () => usageOf(database, ALPHA, 'storage_bytes', 'uploads', 'running_jobs', 'queued_jobs');
 
-/** A page that sends what comes before the hold at once, and the rest when it is told to. */
-function heldPage(path: string, data: Buffer): { readonly url: string; release(): void } {
-  let release!: () => void;
-  const released = new Promise<void>((resolve) => (release = resolve));
-  const address = web.page(path, (_request, reply) => {
-    reply.writeHead(200, { 'content-length': data.length });
-    reply.write(data.subarray(0, -1));
-    void released.then(() => reply.end(data.subarray(-1)));
-  });
-  return { url: address, release };
-}
-
 describe('a location with a digest', () => {
   it.each(['md5', 'sha1', 'sha256', 'sha512'])(
     'makes the image active when its %s has come out right',
@@ -146,7 +134,7 @@ describe('a location with a digest', () => {
   });
 
   it('leaves the image importing until then, for one task and nobody else', async () => {
-    const page = heldPage('/held', DATA);
+    const page = web.held('/held', DATA);
     const { id } = await alice.create(RAW);
     expect((await add(alice, id, { url: page.url, ...awaiting('md5') })).status).toBe(202);
 
@@ -196,7 +184,7 @@ describe('a location with a digest', () => {
     web.page('/redirect', (_request, reply) => void reply.writeHead(302, { location }).end());
 
   it('ends quietly with its image', async () => {
-    const page = heldPage('/forever', DATA);
+    const page = web.held('/forever', DATA);
     const { id } = await alice.create(RAW);
     await add(alice, id, { url: page.url, ...awaiting('md5') });
     await eventually(() => web.asked.includes('/forever'), 60_000);
@@ -217,7 +205,7 @@ describe.each([
   ['set by a patch', (id: string, at: string) => set(alice, id, at), 200],
 ])('a location without a digest that is %s', (how, place, accepted) => {
   it('makes the image active at once; its bytes are read when they were looked at', async () => {
-    const page = heldPage(`/slow/${encodeURIComponent(how)}`, DATA);
+    const page = web.held(`/slow/${encodeURIComponent(how)}`, DATA);
     const { id } = await alice.create(RAW);
 
     const answer = await place(id, page.url);
@@ -371,7 +359,7 @@ describe('copy-image of what lies on the web', () => {
   });
 
   it('is refused while nobody knows its digest', async () => {
-    const page = heldPage('/to-copy', DATA);
+    const page = web.held('/to-copy', DATA);
     const { id } = await alice.create(RAW);
     await set(alice, id, page.url);
 
@@ -383,7 +371,7 @@ describe('copy-image of what lies on the web', () => {
 
 describe('the cache', () => {
   it('keeps what lies on the web once its digest is known', async () => {
-    const page = heldPage('/to-cache', DATA);
+    const page = web.held('/to-cache', DATA);
     await root.ask('DELETE', '/v2/cache');
     const [known, unknown] = [await alice.create(RAW), await alice.create(RAW)];
     await add(alice, known.id, { url, ...awaiting('md5') });

@@ -14,6 +14,8 @@ export interface WebServer {
   page(path: string, answer: Answer): string;
   /** The address of a page with these bytes. */
   bytes(path: string, data: Uint8Array): string;
+  /** The address of a page with these bytes, the last of which nobody gets before `release`. */
+  held(path: string, data: Uint8Array): { readonly url: string; release(): void };
   close(): Promise<void>;
 }
 
@@ -40,6 +42,16 @@ export async function webServer(): Promise<WebServer> {
     page,
     bytes: (path, data) =>
       page(path, (_request, reply) => void reply.writeHead(200, { 'content-length': data.length }).end(data)),
+    held: (path, data) => {
+      let release!: () => void;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      const url = page(path, (_request, reply) => {
+        reply.writeHead(200, { 'content-length': data.length });
+        reply.write(data.subarray(0, -1));
+        void released.then(() => reply.end(data.subarray(-1)));
+      });
+      return { url, release };
+    },
     close: async () => {
       server.closeAllConnections();
       server.close();
