@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { eventually } from '../../support/eventually.js';
+import { type ImsJob, ImsUser } from '../../support/ims.js';
 import { type RunningKiln, startKiln } from '../../support/kiln.js';
+import { processesWith } from '../../support/processes.js';
 import { describeWith } from '../../support/programs.js';
 import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
 
@@ -9,17 +10,17 @@ const BUILD_MS = 240_000;
 
 describeWith(BUILD_PROGRAMS, 'a worker that is killed in the middle of a build', () => {
   let api: RunningKiln;
-  let alice: string;
+  let alice: ImsUser;
   let env: Record<string, string>;
   const workers: RunningKiln[] = [];
 
   beforeAll(async () => {
     api = await startKiln({ env: { KILN_ROLE: 'api' } });
-    alice = await api.token('alice');
+    alice = new ImsUser(api, await api.token('alice'));
     env = {
       KILN_ROLE: 'worker',
       KILN_BUILD_REPOS: await offlineRepository(),
-      KILN_JOB_LEASE: '5s',
+      KILN_JOB_LEASE: '10s',
       KILN_LOG_LEVEL: 'info',
     };
   }, BUILD_MS);
@@ -34,32 +35,12 @@ describeWith(BUILD_PROGRAMS, 'a worker that is killed in the middle of a build',
     return started;
   }
 
-  async function ims(method: string, path: string, body?: object) {
-    const reply = await fetch(`${api.url}/apis/ims/v3/${path}`, {
-      method,
-      headers: { 'x-auth-token': alice, ...(body ? { 'content-type': 'application/json' } : {}) },
-      body: body && JSON.stringify(body),
-    });
-    if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
-
-    return (reply.status === 204 ? null : await reply.json()) as any;
-  }
-
-  async function aJob(name: string) {
-    await fetch(`${api.url}/artifacts/ims/${name}.tgz`, {
-      method: 'PUT',
-      headers: { 'x-auth-token': alice },
-      body: new Uint8Array(await recipeArchive('debian-tiny')),
-    });
-    const recipe = await ims('POST', 'recipes', {
-      name,
-      recipe_type: 'kiwi-ng',
-      linux_distribution: 'debian12',
-      template_dictionary: await offlineTemplate(name),
-      link: { path: `s3://ims/${name}.tgz`, type: 's3' },
-    });
-    const key = await ims('POST', 'public-keys', { name, public_key: 'ssh-ed25519 AAAA' });
-    return ims('POST', 'jobs', {
+  async function aJob(name: string): Promise<ImsJob> {
+    const values = (await offlineTemplate(name)).map(({ key, value }) => [key, value] as const);
+    const archive = await recipeArchive('debian-tiny');
+    const recipe = await alice.recipe(name, 'kiwi-ng', archive, Object.fromEntries(values));
+    const key = await alice.key(name, 'ssh-ed25519 AAAA');
+    return alice.job({
       job_type: 'create',
       artifact_id: recipe.id,
       public_key_id: key.id,
@@ -67,26 +48,23 @@ describeWith(BUILD_PROGRAMS, 'a worker that is killed in the middle of a build',
     });
   }
 
-  const job = (id: string) => ims('GET', `jobs/${id}`);
+  const imagesNamed = (name: string) => alice.ask<readonly { readonly id: string }[]>('GET', `images?name=${name}`);
 
   it(
     'is followed by another one, which builds the job',
     async () => {
       const first = await worker();
       const { id } = await aJob('killed');
-      await eventually(async () => (await job(id)).status === 'building_image', BUILD_MS);
+      await alice.reached(id, ['building_image'], BUILD_MS);
 
       await first.kill();
       await worker();
 
-      const done = await eventually(async () => {
-        const found = await job(id);
-        return ['success', 'error'].includes(found.status) && found;
-      }, BUILD_MS);
-      expect(done).toMatchObject({ status: 'success', cause: null });
-      const images = await ims('GET', 'images?name=killed');
-      expect(images.map((image: { id: string }) => image.id)).toEqual([done.resultant_image_id]);
-      expect(sandboxesOf(id)).toEqual([]);
+      const done = await alice.reached(id, ['success'], BUILD_MS);
+      expect(done.cause).toBeNull();
+      expect((await imagesNamed('killed')).map((image) => image.id)).toEqual([done.resultant_image_id]);
+      // What is left of the first one goes with a sweep.
+      await eventually(async () => expect(await processesWith(id)).toEqual([]));
     },
     BUILD_MS,
   );
@@ -97,13 +75,13 @@ describeWith(BUILD_PROGRAMS, 'a worker that is killed in the middle of a build',
       for (const running of workers) await running.stop();
       const only = await worker();
       const { id } = await aJob('stopped');
-      await eventually(() => sandboxesOf(id).length > 0, BUILD_MS);
+      await eventually(async () => (await processesWith(id)).length > 0, BUILD_MS);
 
       await only.stop();
 
       expect(only.process.exitCode).toBe(0);
-      expect(sandboxesOf(id)).toEqual([]);
-      expect(await job(id)).toMatchObject({ status: 'creating', cause: null });
+      expect(await processesWith(id)).toEqual([]);
+      expect(await alice.find(id)).toMatchObject({ status: 'creating', cause: null });
     },
     BUILD_MS,
   );
@@ -113,20 +91,14 @@ describeWith(BUILD_PROGRAMS, 'a worker that is killed in the middle of a build',
     async () => {
       await worker();
       const { id } = await aJob('cancelled');
-      await eventually(() => sandboxesOf(id).length > 0, BUILD_MS);
+      await eventually(async () => (await processesWith(id)).length > 0, BUILD_MS);
 
-      await ims('POST', `jobs/${id}/cancel`);
+      await alice.ask('POST', `jobs/${id}/cancel`);
 
-      await eventually(() => sandboxesOf(id).length === 0);
-      expect(await job(id)).toMatchObject({ status: 'error', cause: { code: 'user.cancelled' } });
-      expect(await ims('GET', 'images?name=cancelled')).toEqual([]);
+      await eventually(async () => (await processesWith(id)).length === 0);
+      expect(await alice.find(id)).toMatchObject({ status: 'error', cause: { code: 'user.cancelled' } });
+      expect(await imagesNamed('cancelled')).toEqual([]);
     },
     BUILD_MS,
   );
 });
-
-/** Command lines of processes that work for a job: its work folder bears its id. */
-function sandboxesOf(jobId: string): string[] {
-  const all = execFileSync('ps', ['-eo', 'args', '-ww'], { encoding: 'utf8' }).split('\n');
-  return all.filter((line) => line.includes(jobId));
-}
