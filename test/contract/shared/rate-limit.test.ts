@@ -4,9 +4,11 @@ import { describeWith } from '../../support/programs.js';
 import { startRedis, type TestRedis } from '../../support/servers/redis.js';
 import { basic } from '../foreman/wire.js';
 
-const LIMIT = 20;
-/** What is let through in the second of several tests. */
-const FEW = 2;
+/** So few that a busy machine answers more in a second. */
+const LIMIT = 10;
+const MANY = 120;
+/** What is let through in the second of all tests together that send it. */
+const FEW = 1;
 
 type Headers = Record<string, string>;
 
@@ -15,7 +17,7 @@ async function floodWith(
   kilns: readonly RunningKiln[],
   path: string,
   headersOf: (index: number) => Headers,
-  { requests = 6 * LIMIT, ...init }: RequestInit & { requests?: number } = {},
+  { requests = MANY, ...init }: RequestInit & { requests?: number } = {},
 ) {
   const sent = Array.from({ length: requests }, (_, index) =>
     fetch(`${kilns[index % kilns.length]!.url}${path}`, { ...init, headers: headersOf(index) }),
@@ -95,7 +97,7 @@ function limits(env: () => Readonly<Record<string, string>>): void {
   it('counts who brings no credential by address, and never refuses to tell how it is', async () => {
     expect(count(await flood([one], '/identity/v3', null), 429)).toBeGreaterThan(0);
     expect(count(await flood([one], '/parallelcluster/v3/images/official', null), 429)).toBeGreaterThan(0);
-    expect(count(await flood([one], '/healthz/live', null), 200)).toBe(6 * LIMIT);
+    expect(count(await flood([one], '/healthz/live', null), 200)).toBe(MANY);
   });
 }
 
@@ -111,7 +113,9 @@ describeWith(['redis-server'], 'the rate limit on Redis', () => {
   limits(() => ({ KILN_REDIS_URL: redis.url }));
 
   it('goes on in each process when Redis goes away', async () => {
-    const kiln = await startKiln({ env: { KILN_ROLE: 'api', KILN_RATE_LIMIT: '5', KILN_REDIS_URL: redis.url } });
+    const kiln = await startKiln({
+      env: { KILN_ROLE: 'api', KILN_RATE_LIMIT: String(LIMIT), KILN_REDIS_URL: redis.url },
+    });
     try {
       const token = await kiln.token('alice');
       await redis.stop();
@@ -238,7 +242,7 @@ describe('without a limit', () => {
     try {
       const replies = await flood([kiln], '/image/v2/images', await kiln.token('alice'));
 
-      expect(count(replies, 200)).toBe(6 * LIMIT);
+      expect(count(replies, 200)).toBe(MANY);
     } finally {
       await kiln.stop();
     }

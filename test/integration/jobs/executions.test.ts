@@ -290,19 +290,18 @@ describe('running a job', () => {
         await app.jobs.report(actor, FACE, id, { ended: 'succeeded' });
       },
     ],
-  ])('stops the build of a job that is %s through another process within seconds', async (_how, end) => {
-    const worker = await world.worker({ script: ({ signal }) => aborted(signal) });
+  ])('stops the build of a job that is %s through another process before its lease ends', async (_how, end) => {
+    const env = { KILN_JOB_LEASE: '1h' };
+    const worker = await world.worker({ env, script: ({ signal }) => aborted(signal) });
     const other = await world.worker();
     const actor = await world.member(worker);
     const job = await world.job(worker, actor);
     const run = worker.runner.run(job.id);
     await eventually(() => worker.builder.builds.length === 1);
 
-    const endedAt = Date.now();
     await end(other, actor, job.id);
     await run;
 
-    expect(Date.now() - endedAt).toBeLessThan(8_000);
     expect(await imagesOf(worker, actor)).toEqual([]);
     expect(await usage(worker, actor)).toMatchObject({ queued: 0, running: 0 });
     expect(await endings(worker, actor)).toHaveLength(1);
