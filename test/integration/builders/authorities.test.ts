@@ -129,7 +129,7 @@ describeWith(['openssl', 'bwrap', 'mksquashfs', 'unsquashfs', 'sshd'], 'The auth
 
         const { done, phases } = start(world.builder, anOrder(), recipe());
 
-        await expect(done).rejects.toBeDefined();
+        await expect(done).rejects.toMatchObject({ code: 'build.failed' });
         expect([asked, phases]).toEqual([['/r'], expect.arrayContaining(['building'])]);
       });
 
