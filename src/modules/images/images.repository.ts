@@ -252,19 +252,19 @@ export class ImagesRepository {
   }
 
   /**
-   * Marks a locked image as deleted; the rest of it stays for a restore. What was arriving is given up, so that it would
+   * Marks a locked image as deleted; the rest of it stays for a restore, when it was last
+   * changed too. What was arriving is given up, so that it would
    * come back `queued`.
    */
-  markDeleted(id: string): Promise<Image> {
-    return this.write(
-      [
-        'deleted_at = now()',
-        `status = CASE WHEN status IN ('saving', 'uploading', 'importing') THEN 'queued' ELSE status END`,
-        `size_bytes = CASE WHEN status IN ('saving', 'uploading', 'importing') THEN NULL ELSE size_bytes END`,
-        'upload_file_id = NULL',
-      ],
+  async markDeleted(id: string): Promise<Image> {
+    const row = await this.database.one<Image>(
+      `UPDATE images i SET deleted_at = now(), upload_file_id = NULL, version = version + 1,
+         status = CASE WHEN status IN ('saving', 'uploading', 'importing') THEN 'queued' ELSE status END,
+         size_bytes = CASE WHEN status IN ('saving', 'uploading', 'importing') THEN NULL ELSE size_bytes END
+       WHERE id = $1 RETURNING ${IMAGE_COLUMNS}`,
       [id],
     );
+    return toImage(row!);
   }
 
   /** The stored files that an image refers to, each as often as it does. */

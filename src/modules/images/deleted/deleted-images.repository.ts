@@ -123,7 +123,7 @@ export class DeletedImagesRepository {
   async restore({ id, linkPath, linkEtag }: Image): Promise<Image> {
     try {
       const row = await this.database.one<Image>(
-        `UPDATE images i SET deleted_at = NULL, link_path = $2, link_etag = $3, version = version + 1, updated_at = now()
+        `UPDATE images i SET deleted_at = NULL, link_path = $2, link_etag = $3, version = version + 1
          WHERE id = $1 RETURNING ${IMAGE_COLUMNS}`,
         [id, linkPath, linkEtag],
       );
