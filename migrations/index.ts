@@ -26,6 +26,7 @@ import { TimeLogChunks1796840000000 } from './1796840000000-time-log-chunks.js';
 import { IndexDeletedBytes1796860000000 } from './1796860000000-index-deleted-bytes.js';
 import { FindQueuedByType1796870000000 } from './1796870000000-find-queued-by-type.js';
 import { KeepForcedDeletions1796920000000 } from './1796920000000-keep-forced-deletions.js';
+import { IndexDeletedLists1796940000000 } from './1796940000000-index-deleted-lists.js';
 
 /** Every migration, oldest first. Append only. */
 export const MIGRATIONS = [
@@ -57,4 +58,5 @@ export const MIGRATIONS = [
   IndexDeletedBytes1796860000000,
   FindQueuedByType1796870000000,
   KeepForcedDeletions1796920000000,
+  IndexDeletedLists1796940000000,
 ];

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { randomUUID } from 'node:crypto';
 import type { Image, ImageFilter, ImageQuery, ImageScope, ImageSortKey } from '../../../src/modules/images/index.js';
+import { DeletedImagesRepository } from '../../../src/modules/images/deleted/deleted-images.repository.js';
 import { ImageListRepository } from '../../../src/modules/images/image-list.repository.js';
 import { Actor } from '../../../src/modules/tenancy/index.js';
 import { type Catalogue, catalogue } from '../../support/catalogue-app.js';
@@ -307,17 +308,20 @@ describe('a page among many images', () => {
   const IMAGES = 60_000;
   let plan: PlanNode[] = [];
   let explained: ImageListRepository;
+  let deleted: DeletedImagesRepository;
 
   beforeAll(async () => {
     await kiln.database.run('DELETE FROM images');
     await kiln.database.run(
       `INSERT INTO images (id, project_id, name, status, visibility, tags, properties, disk_format, container_format,
-         size_bytes, origin, created_at, updated_at)
+         architecture, size_bytes, origin, created_at, updated_at, deleted_at)
        SELECT gen_random_uuid(), 'p' || n % 10, 'image-' || n % 5000, 'active',
          CASE WHEN n % 100 = 0 THEN 'public' WHEN n % 17 = 0 THEN 'shared' ELSE 'private' END,
          CASE WHEN n % 997 = 0 THEN ARRAY['rare'] ELSE '{}' END,
-         jsonb_build_object('os_distro', 'debian', 'serial', (n % 4000)::text), 'raw', 'bare', n, 'upload',
-         timestamptz '2025-01-01' + n * interval '1 second', timestamptz '2026-01-01' - n * interval '1 second'
+         jsonb_build_object('os_distro', 'debian', 'serial', (n % 4000)::text), 'raw', 'bare',
+         CASE n % 3 WHEN 0 THEN 'amd64' WHEN 1 THEN 'aarch64' END, n, 'upload',
+         timestamptz '2025-01-01' + n * interval '1 second', timestamptz '2026-01-01' - n * interval '1 second',
+         CASE WHEN n % 50 = 7 THEN timestamptz '2026-02-01' + n % 7 * interval '1 day' END
        FROM generate_series(1, ${IMAGES}) n`,
     );
     await kiln.database.run(
@@ -326,7 +330,7 @@ describe('a page among many images', () => {
     );
     await kiln.database.run('ANALYZE images');
     await kiln.database.run('ANALYZE image_members');
-    explained = new ImageListRepository({
+    const explaining = {
       query: async (text: string, values: unknown[]) => {
         const [row] = await kiln.database.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
           `EXPLAIN (ANALYZE, FORMAT JSON) ${text}`,
@@ -335,7 +339,9 @@ describe('a page among many images', () => {
         plan = flatten(row!['QUERY PLAN'][0].Plan);
         return kiln.database.query(text, values);
       },
-    } as never);
+    };
+    explained = new ImageListRepository(explaining as never);
+    deleted = new DeletedImagesRepository(explaining as never);
   }, 300_000);
 
   const flatten = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(flatten)];
@@ -373,6 +379,34 @@ describe('a page among many images', () => {
       expect(touched()).toBeLessThan(1000);
     }
   });
+
+  it.each(['createdAt', 'name', 'architecture', 'id'] as const)('of one project by %s walks an index', async (key) => {
+    for (const direction of ['asc', 'desc'] as const) {
+      const scope = { kind: 'owned', projectId: 'p7' } as const;
+      const request = { viewer: actorOf('p7'), scope, filter: {}, sort: [{ key, direction }] };
+      const [deep] = (await explained.list({ ...request, limit: 500 })).slice(-1);
+
+      expect(await explained.list({ ...request, limit: 25, after: deep })).toHaveLength(25);
+
+      expect(scanned()).toEqual([]);
+      expect(touched()).toBeLessThan(100);
+    }
+  });
+
+  it.each(['created', 'deleted', 'name', 'arch', 'id'] as const)(
+    "of a project's deleted images by %s walks an index",
+    async (key) => {
+      for (const direction of ['asc', 'desc'] as const) {
+        const query = { projectId: 'p7', filter: {}, sort: [{ key, direction }] };
+        const [deep] = (await deleted.page(query, 500, null)).slice(-1);
+
+        expect(await deleted.page(query, 25, deep!)).toHaveLength(25);
+
+        expect(scanned()).toEqual([]);
+        expect(touched()).toBeLessThan(100);
+      }
+    },
+  );
 
   it.each([
     ['a name', { names: ['image-77'] }],

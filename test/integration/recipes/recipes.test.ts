@@ -79,24 +79,25 @@ describe('lists', () => {
   it('walk an index in every order they have', async () => {
     const actor = await kiln.actor();
     await kiln.database.run(
-      `INSERT INTO recipes (id, project_id, name, recipe_type, linux_distribution, arch, require_dkms)
-       SELECT gen_random_uuid(), 'p' || n % 50, 'n' || n % 977, 'kiwi-ng', 'sles15', 'x86_64', true
+      `INSERT INTO recipes (id, project_id, name, recipe_type, linux_distribution, arch, require_dkms, deleted_at)
+       SELECT gen_random_uuid(), 'p' || n % 50, 'n' || n % 977, 'kiwi-ng', 'sles15', 'x86_64', true,
+         CASE WHEN n % 3 = 0 THEN now() END
        FROM generate_series(1, 20000) n`,
     );
     await kiln.database.run('ANALYZE recipes');
-    for (const column of [
-      'created_at',
-      'name, created_at',
-      'arch, created_at',
-      'recipe_type, created_at',
-      'linux_distribution, created_at',
-    ]) {
-      const plan = await kiln.database.query<Record<string, string>>(
-        `EXPLAIN SELECT id FROM recipes WHERE deleted_at IS NULL AND project_id = 'p7' ORDER BY ${column}, id LIMIT 25`,
-      );
-      const lines = plan.map((row) => row['QUERY PLAN']).join('\n');
-      expect(lines).toContain('Index');
-      expect(lines).not.toContain('Sort');
+    const columns = ['name', 'arch', 'recipe_type', 'linux_distribution'].map((column) => `${column}, created_at`);
+    for (const [state, orders] of [
+      ['deleted_at IS NULL', ['created_at', ...columns]],
+      ['deleted_at IS NOT NULL', ['created_at', 'deleted_at, created_at', ...columns]],
+    ] as const) {
+      for (const order of orders) {
+        const plan = await kiln.database.query<Record<string, string>>(
+          `EXPLAIN SELECT id FROM recipes WHERE ${state} AND project_id = 'p7' ORDER BY ${order}, id LIMIT 25`,
+        );
+        const lines = plan.map((row) => row['QUERY PLAN']).join('\n');
+        expect(lines).toContain('Index');
+        expect(lines).not.toContain('Sort');
+      }
     }
     expect(actor.projectId).not.toBeNull();
   });
