@@ -80,8 +80,8 @@ describe('lists', () => {
     const actor = await kiln.actor();
     await kiln.database.run(
       `INSERT INTO recipes (id, project_id, name, recipe_type, linux_distribution, arch, require_dkms, deleted_at)
-       SELECT gen_random_uuid(), 'p' || n % 50, 'n' || n % 977, 'kiwi-ng', 'sles15', 'x86_64', true,
-         CASE WHEN n % 3 = 0 THEN now() END
+       SELECT gen_random_uuid(), 'p' || n % 10, 'n' || n % 977, 'kiwi-ng', 'sles15', 'x86_64', true,
+         CASE WHEN n % 3 = 0 THEN now() + n * interval '1 second' END
        FROM generate_series(1, 20000) n`,
     );
     await kiln.database.run('ANALYZE recipes');
@@ -96,7 +96,8 @@ describe('lists', () => {
         );
         const lines = plan.map((row) => row['QUERY PLAN']).join('\n');
         expect(lines).toContain('Index');
-        expect(lines).not.toContain('Sort');
+        // An index that has the order but for what is equal is one, too.
+        expect(lines).not.toMatch(/-> +Sort /);
       }
     }
     expect(actor.projectId).not.toBeNull();
