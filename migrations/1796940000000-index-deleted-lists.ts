@@ -1,17 +1,12 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** As lists of images spell it, which sort by the architecture that is shown. */
-const ARCHITECTURE = `(CASE coalesce(architecture, '') WHEN '' THEN 'x86_64' WHEN 'amd64' THEN 'x86_64'
-  WHEN 'arm64' THEN 'aarch64' ELSE architecture END)`;
-
-/** One for each order in which a project's deleted things are listed, and its images by architecture. */
+/**
+ * One for each order in which a project's deleted things are listed. Not for architectures of images: they are texts of
+ * any length, which an index cannot hold.
+ */
 export class IndexDeletedLists1796940000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
-      CREATE INDEX images_own_architecture ON images (project_id, ${ARCHITECTURE}, created_at, id)
-        WHERE deleted_at IS NULL;
-      CREATE INDEX images_deleted_architecture ON images (project_id, ${ARCHITECTURE}, created_at, id)
-        WHERE deleted_at IS NOT NULL;
       CREATE INDEX images_deleted_name ON images (project_id, (coalesce(name, '')), created_at, id)
         WHERE deleted_at IS NOT NULL;
       CREATE INDEX images_deleted_at ON images (project_id, deleted_at, created_at, id) WHERE deleted_at IS NOT NULL;
@@ -37,7 +32,7 @@ export class IndexDeletedLists1796940000000 implements MigrationInterface {
       DROP INDEX keys_deleted_name, keys_deleted_at, keys_deleted_id;
       DROP INDEX recipes_deleted_name, recipes_deleted_arch, recipes_deleted_type, recipes_deleted_distribution,
         recipes_deleted_at, recipes_deleted_id;
-      DROP INDEX images_own_architecture, images_deleted_architecture, images_deleted_name, images_deleted_at,
+      DROP INDEX images_deleted_name, images_deleted_at,
         images_deleted_id;
     `);
   }
