@@ -74,7 +74,7 @@ describeWith(['qemu-img', 'bwrap', 'unshare', 'prlimit', 'python3', 'mkfifo'], '
     execFileSync('mkfifo', [join(folder, ARRIVING)]);
     page.release();
     await eventually(async () =>
-      expect(await processesWith(token)).toContainEqual(expect.stringMatching(/^bwrap .* decompress/)),
+      expect(await processesWith(token)).toContainEqual(expect.stringMatching(/^bwrap .*sandbox\.py/)),
     );
 
     await first.kill();
