@@ -38,6 +38,7 @@ export interface Catalogue {
   readonly database: Database;
   readonly uow: UnitOfWork;
   readonly ledger: Ledger;
+  readonly projects: ProjectsService;
   readonly artifacts: ArtifactsService;
   readonly deletedBytes: DeletedBytes;
   readonly recipes: RecipesService;
@@ -107,6 +108,7 @@ async function onDatabase(testing: TestDatabase, env: Readonly<Record<string, st
     store,
     database,
     ledger,
+    projects,
     uow: get(UnitOfWork),
     artifacts: get(ArtifactsService),
     deletedBytes: get(DeletedBytes),

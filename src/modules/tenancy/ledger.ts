@@ -67,11 +67,14 @@ export class Ledger {
     }
   }
 
-  /** Takes from a project's usage what was reserved before; never refused. */
+  /**
+   * Takes from a project's usage what was reserved before; never refused. An owner that became a project has things that
+   * were never counted: what is at nothing stays there.
+   */
   async release(projectId: string | null, quantity: Quantity, amount: number): Promise<void> {
     if (projectId === null || amount === 0) return;
     await this.database.run(
-      `UPDATE project_usage SET used = used - $3::bigint WHERE project_id = $1 AND quantity = $2`,
+      `UPDATE project_usage SET used = greatest(used - $3::bigint, 0) WHERE project_id = $1 AND quantity = $2`,
       [projectId, quantity, amount],
       'ledger-release',
     );
@@ -186,12 +189,13 @@ export class Ledger {
   }
 
   /** What of a project is in use, from now on and until the open transaction ends: nothing can be reserved meanwhile. */
-  inUse(projectId: string): Promise<{ quantity: Quantity; used: number }[]> {
-    return this.database.query(
-      `SELECT quantity, used FROM (SELECT * FROM project_usage WHERE project_id = $1 FOR UPDATE) AS held
-       WHERE used > 0 ORDER BY quantity`,
+  async inUse(projectId: string): Promise<{ quantity: Quantity; used: number }[]> {
+    // Every row, also of what is at nothing: a condition on it in the statement would be looked at before the lock.
+    const held = await this.database.query<{ quantity: Quantity; used: number }>(
+      'SELECT quantity, used FROM project_usage WHERE project_id = $1 ORDER BY quantity FOR UPDATE',
       [projectId],
     );
+    return held.filter(({ used }) => used > 0);
   }
 
   /** While this runs no default changes: what was read of one is still true when it is written to a project. */
