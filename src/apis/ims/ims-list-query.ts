@@ -64,7 +64,7 @@ export class ListQuery {
   /** As `any`, of ids, which may also come as a comma list. */
   anyId(name: string): string[] | undefined {
     const values = this.any(name)?.flatMap((value) => value.split(','));
-    if (values?.some((value) => !isUuid(value))) throw new BadParameterError(name, 'must be an id');
+    if (values?.some((value) => !isUuid(value, true))) throw new BadParameterError(name, 'must be an id');
     return values?.map((value) => value.toLowerCase());
   }
 
