@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { brokenLines } from './broken-lines.js';
+import { brokenLines, LINE_CHARACTERS } from './broken-lines.js';
 
 function written(...texts: string[]): string {
   let all = '';
@@ -14,13 +14,13 @@ describe('lines that nobody ends', () => {
     const lines = written(text, '\nshort\n').split('\n');
 
     expect(lines.slice(0, -2).join('')).toBe(text);
-    expect(Math.max(...lines.map((line) => line.length))).toBe(16_384);
+    expect(Math.max(...lines.map((line) => line.length))).toBe(LINE_CHARACTERS);
     expect(lines.slice(-2)).toEqual(['short', '']);
     expect(written(...`${text}\nshort\n`)).toBe(lines.join('\n'));
   });
 
   it('are no others', () => {
-    const text = `a line\nanother one\n${'x'.repeat(16_384)}\n\npart`;
+    const text = `a line\nanother one\n${'x'.repeat(LINE_CHARACTERS)}\n\npart`;
 
     expect(written(text)).toBe(text);
     expect(written(...text)).toBe(text);

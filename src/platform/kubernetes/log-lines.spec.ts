@@ -45,4 +45,16 @@ describe('a log with times', () => {
     expect(told.every(({ at, text }) => at === AT && text.length <= 16_384)).toBe(true);
     expect(read(`${AT} ${long}\n${AT} short\n`)).toEqual(told);
   });
+
+  it('is told without the times that a kubelet puts into a long line', () => {
+    const pieces = ['x'.repeat(16_384), 'y'.repeat(16_384), 'z'.repeat(16_380), 'w'];
+    const times = pieces.map((_, index) => `2026-01-02T03:04:05.12345678${index}Z`);
+    const [last, ...first] = pieces.map((text, index) => ({ at: times[index]!, text })).reverse();
+    const partial = first.reverse();
+    // The third is no whole piece, so the line ends with it.
+    const text = `${partial.map(({ at, text }) => `${at} ${text}`).join('')}\n${last!.at} ${last!.text}\n`;
+
+    expect(read(text)).toEqual([...partial, last]);
+    expect(read(...text)).toEqual([...partial, last]);
+  });
 });

@@ -7,6 +7,13 @@ export interface LogLine {
 /** What is longer comes in pieces: whoever writes decides when a line ends, and may never do so. */
 const PIECE_CHARACTERS = 16 * 1024;
 
+/**
+ * Container runtimes keep a long line in such pieces, too, and some kubelets put a time before each of them without ending
+ * the line: seen with 1.20.
+ */
+const STAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) /;
+const LONGEST_STAMP = 36;
+
 /** Takes a log with times apart, however it is cut while it comes. A line is cut into the same pieces each time. */
 export class LogLines {
   private open = '';
@@ -18,31 +25,27 @@ export class LogLines {
   push(text: string): void {
     const lines = (this.open + text).split('\n');
     this.open = lines.pop()!;
-    for (const line of lines) {
-      this.tell(this.tellPieces(line));
-      this.at = undefined;
-    }
-    this.open = this.tellPieces(this.open);
+    for (const line of lines) this.tellWhole(line);
+    // As much as may be told although the rest has not come.
+    while (this.open.length > LONGEST_STAMP + PIECE_CHARACTERS) this.open = this.tellPiece(this.open);
   }
 
   /** The log has ended, and with it a line without an end of its own. */
   end(): void {
-    if (this.open !== '') this.tell(this.open);
+    if (this.open !== '') this.tellWhole(this.open);
   }
 
-  /** @returns what is left of it, which is no whole piece */
-  private tellPieces(line: string): string {
-    let left = line;
-    for (; left.length > PIECE_CHARACTERS; left = left.slice(PIECE_CHARACTERS)) {
-      this.tell(left.slice(0, PIECE_CHARACTERS));
-    }
-    return left;
+  private tellWhole(line: string): void {
+    for (let left = this.tellPiece(line); left !== '';) left = this.tellPiece(left);
+    this.at = undefined;
   }
 
-  private tell(piece: string): void {
-    if (this.at !== undefined) return this.onLine({ at: this.at, text: piece });
-    const space = piece.indexOf(' ');
-    this.at = piece.slice(0, space);
-    this.onLine({ at: this.at, text: piece.slice(space + 1) });
+  /** @returns what is left of it */
+  private tellPiece(line: string): string {
+    const stamp = this.at === undefined ? line.slice(0, line.indexOf(' ') + 1) : (STAMP.exec(line)?.[0] ?? '');
+    if (stamp !== '') this.at = stamp.trimEnd();
+    const end = stamp.length + PIECE_CHARACTERS;
+    this.onLine({ at: this.at ?? '', text: line.slice(stamp.length, end) });
+    return line.slice(end);
   }
 }
