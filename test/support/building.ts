@@ -59,6 +59,15 @@ export function anOrder(changes: Partial<BuildOrder> = {}): BuildOrder {
   };
 }
 
+/** An order whose source is this archive, unless it says of another one. */
+export function orderOf(order: BuildOrder, archive: Buffer): BuildOrder {
+  return {
+    ...order,
+    sourceSizeBytes: order.sourceSizeBytes || archive.length,
+    sourceMd5: order.sourceMd5 || createHash('md5').update(archive).digest('hex'),
+  };
+}
+
 /** A build under way, and what it has told so far. */
 export function start(
   builder: LocalBuilder,
@@ -89,11 +98,7 @@ export function start(
       return fileId;
     },
   };
-  const source = {
-    sourceSizeBytes: order.sourceSizeBytes || archive.length,
-    sourceMd5: order.sourceMd5 || createHash('md5').update(archive).digest('hex'),
-  };
-  const done = builder.build({ ...order, ...source }, () => Promise.resolve(open()), report, signal ?? cancel.signal);
+  const done = builder.build(orderOf(order, archive), () => Promise.resolve(open()), report, signal ?? cancel.signal);
   done.catch(() => undefined);
   return { done, cancel: (reason: Error) => cancel.abort(reason), phases, percents, shells, log: () => log };
 }

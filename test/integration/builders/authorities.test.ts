@@ -129,7 +129,7 @@ describeWith(['openssl', 'bwrap', 'mksquashfs', 'unsquashfs', 'sshd'], 'The auth
 
         const { done, phases } = start(world.builder, anOrder(), recipe());
 
-        await expect(done).rejects.toMatchObject({ code: 'build.failed' });
+        await expect(done).rejects.toMatchObject({ code: 'recipe.invalid' });
         expect([asked, phases]).toEqual([['/r'], expect.arrayContaining(['building'])]);
       });
 

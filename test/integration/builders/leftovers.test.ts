@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, readlink, utimes, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { aBuilder, anOrder, start, workFolders } from '../../support/building.js';
+import { aBuilder, anOrder, orderOf, start, workFolders } from '../../support/building.js';
 import { eventually } from '../../support/eventually.js';
 import { describeWith } from '../../support/programs.js';
 import { BUILD_PROGRAMS, offlineRepository, offlineTemplate, recipeArchive } from '../../support/recipes.js';
@@ -49,7 +49,7 @@ afterEach(() => children.splice(0).forEach((child) => child.kill('SIGKILL')));
 async function buildElsewhere(dataDir: string, archive: Buffer) {
   const recipe = join(dataDir, 'recipe.tgz');
   await writeFile(recipe, archive);
-  const order = anOrder({ template: await offlineTemplate('elsewhere') });
+  const order = orderOf(anOrder({ template: await offlineTemplate('elsewhere') }), archive);
   const program = `
     import { createReadStream } from 'node:fs';
     const { loadConfig } = await import('${COMPILED}/config/config.js');
