@@ -29,7 +29,10 @@ export function accessOf(
       scriptTimeoutMs,
       // The claim was made as large as the job asks for. What others use of a node is everybody's, and a pod that uses more
       // of it than it may is evicted, so the program must be the one that notices.
-      diskBytes: workVolume === 'claim' ? claimBytes(order) : Math.min(diskBytes, EPHEMERAL_SHARE * claimBytes(order)),
+      diskBytes:
+        workVolume === 'claim'
+          ? claimBytes(order)
+          : Math.min(diskBytes, Math.floor(EPHEMERAL_SHARE * claimBytes(order))),
       outputBytes,
       memoryBytes: memoryBytes ?? null,
       compressionLevel,

@@ -170,6 +170,6 @@ export class ArtifactsRepository {
     const { artifactId, addressedBy, placedAt, bucket, key, movedFromKey, etag, contentType, metadata, ...file } = row;
     const described = { bucket, key, movedFromKey, etag, contentType, metadata };
     const own = { id: artifactId, projectId: addressedBy, storedFileId: file.id, createdAt: placedAt };
-    return { artifact: { ...own, ...described }, file: file };
+    return { artifact: { ...own, ...described }, file };
   }
 }

@@ -193,7 +193,7 @@ function branchesOf({ viewer, scope, filter }: ListRequest, bindings: Bindings):
 }
 
 /** What belongs to nobody, or to an owner that is no project, is nobody's own. Looked up row by row, in the list's order. */
-const OF_PROJECT = '(SELECT true FROM projects p WHERE p.id = i.project_id)';
+export const OF_PROJECT = '(SELECT true FROM projects p WHERE p.id = i.project_id)';
 
 function ownedBranches(
   viewer: ListViewer,

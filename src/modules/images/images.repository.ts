@@ -252,9 +252,8 @@ export class ImagesRepository {
   }
 
   /**
-   * Marks a locked image as deleted; the rest of it stays for a restore, when it was last
-   * changed too. What was arriving is given up, so that it would
-   * come back `queued`.
+   * Marks a locked image as deleted; the rest of it stays for a restore, the time of its last change too. What was arriving
+   * is given up, so that it would come back `queued`.
    */
   async markDeleted(id: string): Promise<Image> {
     const row = await this.database.one<Image>(

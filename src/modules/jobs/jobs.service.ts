@@ -48,8 +48,8 @@ export class JobsService {
 
   /**
    * Accepts a job. What it needs of its recipe or image and of its key is copied, so that their later changes do not
-   * change the job; the archive or root file system is kept until the job ends, and so are scripts at their addresses. Workers hear of it through its event,
-   * however often processes die.
+   * change the job; the archive or root file system is kept until the job ends, and so are scripts at their addresses.
+   * Workers hear of it through its event, however often processes die.
    *
    * @throws NotPermittedError the actor may only read
    * @throws JobShellsError shells that a job of this type does not have; neither a key nor scripts to customize with

@@ -4,7 +4,7 @@ import { Database } from '../../../platform/database/database.js';
 import { isUniqueViolation } from '../../../platform/database/database.errors.js';
 import { type Conditions, KeysetReader, timeConditions } from '../../../platform/database/keyset-reader.js';
 import type { Image } from '../image.entity.js';
-import { architectureCondition, knownArchitecture, knownArchitectureOf } from '../image-list.repository.js';
+import { architectureCondition, knownArchitecture, knownArchitectureOf, OF_PROJECT } from '../image-list.repository.js';
 import { IMAGE_COLUMNS, toImage } from '../images.repository.js';
 import { deletedManifestAddress } from './deleted-manifest-address.js';
 import { ImageRestoreConflictError } from './deleted-images.errors.js';
@@ -146,8 +146,7 @@ function conditions({ projectId, filter }: DeletedImageQuery): Conditions {
     return [
       'i.deleted_at IS NOT NULL',
       ...(projectId === null ? [] : [`i.project_id = ${bindings.add(projectId)}`]),
-      // What belongs to nobody, or to an owner that is no project, is nobody's own.
-      '(SELECT true FROM projects p WHERE p.id = i.project_id)',
+      OF_PROJECT,
       ...[architectures, knownArchitectures].flatMap((each) => (each ? [architectureCondition(each, bindings)] : [])),
       ...(names ? [`i.name = ANY (${bindings.add(names)}::text[])`] : []),
       ...(visibility ? [`i.visibility = ${bindings.add(visibility)}`] : []),
